@@ -1,0 +1,41 @@
+import type { $Schema } from "@smithy/types";
+
+/** Who signed a request. */
+export interface Principal {
+  /** "arn:aws:iam::123456789012:root", a role session, or a service acting in a role. */
+  readonly arn: string;
+  readonly accountId: string;
+  readonly accessKeyId: string;
+  /** The bootstrap key may do everything. */
+  readonly isAdministrator: boolean;
+}
+
+export interface OperationContext {
+  readonly requestId: string;
+  readonly principal: Principal;
+  readonly accountId: string;
+  readonly region: string;
+  /** Aborts when the client goes away. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * One operation of a service: `input` is deserialized by the SDK's schema, with HTTP labels, query and headers in
+ * their members; a streaming payload member is a Readable. Throws ServiceFault for every modelled error.
+ */
+// oxlint-disable-next-line typescript/no-explicit-any -- each operation narrows to its SDK input and output types
+export type Operation<I = any, O = any> = (input: I, context: OperationContext) => Promise<O>;
+
+export type WireProtocol = "restJson1" | "restXml" | "awsQuery";
+
+/** A service as the dispatcher sees it; found by the signing name of the request's credential scope. */
+export interface ServiceDefinition {
+  readonly signingName: string;
+  readonly protocol: WireProtocol;
+  /** The SDK client's module namespace, whose `Operation$` and `Exception$` exports are the wire contract. */
+  readonly schemas: Readonly<Record<string, unknown>>;
+  readonly operations: Readonly<Record<string, Operation>>;
+  readonly xmlNamespace?: string;
+}
+
+export type { $Schema };

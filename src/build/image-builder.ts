@@ -1,0 +1,42 @@
+import type { TemplateFiles } from "../engine/engine.ts";
+import type { ContainerConfig } from "../model/container.ts";
+
+export interface BuildRequest {
+  readonly buildId: string;
+  readonly imageName: string;
+  readonly imageArn: string;
+  readonly imageVersion: string;
+  readonly accountId: string;
+  readonly region: string;
+  readonly artifactUri: string;
+  readonly buildRoleArn: string;
+  readonly memoryMiB: number;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly allCapabilities: boolean;
+  /** Where the template's files and build.log go: `<home>/images/<image id>/<version>`. */
+  readonly directory: string;
+}
+
+/** A built image: what RunMicrovm needs; stored as `template_json`. */
+export interface BuiltImage {
+  readonly template: TemplateFiles;
+  readonly rootfs: string;
+  readonly container: ContainerConfig;
+}
+
+/** contract 3.3, 3.8: `snapshotBuild` of GetMicrovmImageBuild. */
+export interface SnapshotSizes {
+  readonly memorySnapshotSizeInBytes?: number;
+  readonly codeInstallSizeInBytes?: number;
+  readonly diskSnapshotSizeInBytes?: number;
+}
+
+export interface BuildOutcome {
+  readonly image: BuiltImage;
+  readonly sizes: SnapshotSizes;
+}
+
+/** Takes one build from artifact to template; throws BuildFailure; leaves nothing behind but the log when it fails. */
+export interface ImageBuilder {
+  build(request: BuildRequest, signal: AbortSignal): Promise<BuildOutcome>;
+}

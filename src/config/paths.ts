@@ -1,0 +1,34 @@
+import { join } from "node:path";
+
+/** Where everything lives below CATNAP_HOME. */
+export interface HomePaths {
+  readonly home: string;
+  readonly pidFile: string;
+  readonly serverInfo: string;
+  readonly database: string;
+  readonly certificates: string;
+  readonly objects: string;
+  readonly images: string;
+  readonly rootfs: string;
+  readonly microvms: string;
+  readonly buildWork: string;
+  readonly containerStorage: string;
+  readonly log: string;
+}
+
+export function homePaths(home: string): HomePaths {
+  return {
+    home,
+    pidFile: join(home, "catnap.pid"),
+    serverInfo: join(home, "server.json"),
+    database: join(home, "catnap.db"),
+    certificates: join(home, "tls"),
+    objects: join(home, "s3"),
+    images: join(home, "images"),
+    rootfs: join(home, "rootfs"),
+    microvms: join(home, "microvms"),
+    buildWork: join(home, "builds"),
+    containerStorage: join(home, "containers"),
+    log: join(home, "catnap.log"),
+  };
+}

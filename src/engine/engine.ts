@@ -1,0 +1,116 @@
+/**
+ * The engine port: what a virtual machine monitor driver must do. Drivers live in folders beside this file and know
+ * nothing of images, microVMs or AWS; they work on files and processes.
+ *
+ * Memory, disk and device state of a template are read-only files shared by all; a clone owns only what it changed.
+ */
+
+export interface EngineCapabilities {
+  /** "kvm" or "tcg" with qemu; chosen by a timed probe, never by the existence of a device file. */
+  readonly acceleration: "kvm" | "tcg";
+  /** Changes whenever a snapshot made before may not load any more (monitor version, kernel, machine type). */
+  readonly fingerprint: string;
+  readonly architecture: "X86_64" | "ARM_64";
+}
+
+/** Where the machine's network card is plugged in; made by network/. */
+export interface NetworkAttachment {
+  /** Name of the network namespace the monitor process runs in. */
+  readonly namespace: string;
+  readonly tap: string;
+  readonly mac: string;
+}
+
+/** Hardware of a machine; equal for a template and all its clones. */
+export interface MachineShape {
+  readonly memoryMiB: number;
+  readonly vcpus: number;
+}
+
+/** Read-only files of a template snapshot, in one directory. */
+export interface TemplateFiles {
+  readonly directory: string;
+  readonly shape: MachineShape;
+  readonly fingerprint: string;
+}
+
+/** File names inside a template directory and a microVM directory. */
+export const ENGINE_FILES = {
+  templateMemory: "memory.base",
+  templateDevices: "device.state",
+  templateUpper: "disk.upper",
+  upper: "disk.upper",
+  changedPages: "memory.diff",
+  devices: "device.state",
+} as const;
+
+export interface BootSpec {
+  /** Working directory for sockets, console and, at snapshot time, the template's files. */
+  readonly directory: string;
+  readonly shape: MachineShape;
+  /** Read-only root file system image of the container (ext4). */
+  readonly rootfs: string;
+  /** Writable upper disk (sparse raw ext4). */
+  readonly upper: string;
+  readonly network: NetworkAttachment;
+}
+
+export interface RestoreSpec {
+  /** The microVM's own directory; holds the upper disk and, if asleep, its difference. */
+  readonly directory: string;
+  readonly template: TemplateFiles;
+  readonly rootfs: string;
+  readonly network: NetworkAttachment;
+}
+
+/** Identifies a monitor process across server restarts; plain data, stored with the microVM. */
+export interface MachineHandle {
+  readonly pid: number;
+  /** Start time of the process in clock ticks since boot: guards against a reused pid. */
+  readonly startTicks: string;
+  readonly directory: string;
+  readonly template: TemplateFiles | undefined;
+}
+
+export interface MachineStats {
+  /** Resident bytes that belong to this machine alone. */
+  readonly privateBytes: number;
+  readonly cpuSeconds: number;
+}
+
+export interface SuspendResult {
+  /** Bytes of the page difference on disk. */
+  readonly changedBytes: number;
+}
+
+/** A running (or paused) machine. */
+export interface Machine {
+  readonly handle: MachineHandle;
+  /** Settles when the monitor process is gone, however that came about. */
+  readonly exited: Promise<void>;
+  /** Freezes the virtual CPUs. */
+  pause(): Promise<void>;
+  unpause(): Promise<void>;
+  /**
+   * Freezes the machine and writes what it changed since its template to its directory, complete and fsynced before
+   * this resolves. The paused process stays (dozing) until `kill` or `unpause`.
+   */
+  suspend(): Promise<SuspendResult>;
+  stats(): Promise<MachineStats>;
+  /** Ends the process at once; resolves when it is gone. Never throws for a process already gone. */
+  kill(): Promise<void>;
+}
+
+export interface Engine {
+  readonly capabilities: EngineCapabilities;
+  /** Cold boot whose memory is backed by a file, so that it can become a template. */
+  boot(spec: BootSpec): Promise<Machine>;
+  /** Turns a booted machine into a template in `directory` and ends its process. */
+  snapshot(machine: Machine, directory: string): Promise<TemplateFiles>;
+  /** Starts a clone of a template, paused or running from where the snapshot was taken. */
+  restore(spec: RestoreSpec): Promise<Machine>;
+  /** Starts a suspended machine again from the difference in its directory. */
+  resume(spec: RestoreSpec): Promise<Machine>;
+  /** Finds a machine again after a server restart; undefined when its process is gone. */
+  attach(handle: MachineHandle): Promise<Machine | undefined>;
+}

@@ -1,0 +1,54 @@
+/** Schema steps in order, applied once each; never edit a step that was released, add one. */
+export const SCHEMA: readonly string[] = [
+  `
+CREATE TABLE images (
+  arn TEXT PRIMARY KEY, account_id TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL,
+  last_version INTEGER NOT NULL, tags_json TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER
+) STRICT;
+CREATE TABLE image_versions (
+  image_arn TEXT NOT NULL REFERENCES images(arn) ON DELETE CASCADE, version TEXT NOT NULL, number INTEGER NOT NULL,
+  state TEXT NOT NULL, status TEXT NOT NULL, request_json TEXT NOT NULL, state_reason TEXT,
+  created_at INTEGER NOT NULL, updated_at INTEGER, PRIMARY KEY (image_arn, version)
+) STRICT;
+CREATE TABLE image_builds (
+  build_id TEXT PRIMARY KEY, image_arn TEXT NOT NULL, version TEXT NOT NULL, host_id TEXT NOT NULL, state TEXT NOT NULL,
+  architecture TEXT NOT NULL, chipset TEXT NOT NULL, chipset_generation TEXT NOT NULL, state_reason TEXT,
+  sizes_json TEXT, template_json TEXT, created_at INTEGER NOT NULL,
+  FOREIGN KEY (image_arn, version) REFERENCES image_versions(image_arn, version) ON DELETE CASCADE
+) STRICT;
+CREATE TABLE microvms (
+  id TEXT PRIMARY KEY, account_id TEXT NOT NULL, region TEXT NOT NULL, host_id TEXT NOT NULL, image_arn TEXT NOT NULL,
+  image_version TEXT NOT NULL, build_id TEXT NOT NULL, state TEXT NOT NULL, state_reason TEXT, endpoint_label TEXT NOT NULL UNIQUE,
+  endpoint TEXT NOT NULL, request_json TEXT NOT NULL, machine_json TEXT, log_offset INTEGER NOT NULL DEFAULT 0,
+  last_activity_at INTEGER NOT NULL, suspended_at INTEGER, started_at INTEGER NOT NULL, terminated_at INTEGER
+) STRICT;
+CREATE INDEX microvms_by_image ON microvms (image_arn);
+CREATE TABLE idempotency (
+  account_id TEXT NOT NULL, operation TEXT NOT NULL, token TEXT NOT NULL, request_hash TEXT NOT NULL,
+  response_json TEXT NOT NULL, created_at INTEGER NOT NULL, PRIMARY KEY (account_id, operation, token)
+) STRICT;
+CREATE TABLE s3_buckets (name TEXT PRIMARY KEY, account_id TEXT NOT NULL, region TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT;
+CREATE TABLE s3_objects (
+  bucket TEXT NOT NULL REFERENCES s3_buckets(name), key TEXT NOT NULL, file TEXT NOT NULL, size INTEGER NOT NULL,
+  etag TEXT NOT NULL, content_type TEXT, headers_json TEXT NOT NULL, modified_at INTEGER NOT NULL, PRIMARY KEY (bucket, key)
+) STRICT;
+CREATE TABLE s3_uploads (
+  upload_id TEXT PRIMARY KEY, bucket TEXT NOT NULL REFERENCES s3_buckets(name), key TEXT NOT NULL,
+  headers_json TEXT NOT NULL, created_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE s3_parts (
+  upload_id TEXT NOT NULL REFERENCES s3_uploads(upload_id) ON DELETE CASCADE, part_number INTEGER NOT NULL, file TEXT NOT NULL,
+  size INTEGER NOT NULL, etag TEXT NOT NULL, headers_json TEXT NOT NULL, PRIMARY KEY (upload_id, part_number)
+) STRICT;
+CREATE TABLE iam_roles (
+  account_id TEXT NOT NULL, name TEXT NOT NULL, role_id TEXT NOT NULL, arn TEXT NOT NULL, path TEXT NOT NULL,
+  trust_policy TEXT NOT NULL, description TEXT, max_session_seconds INTEGER NOT NULL, tags_json TEXT NOT NULL,
+  created_at INTEGER NOT NULL, PRIMARY KEY (account_id, name)
+) STRICT;
+CREATE TABLE iam_role_policies (
+  account_id TEXT NOT NULL, role_name TEXT NOT NULL, policy_name TEXT NOT NULL, document TEXT NOT NULL,
+  PRIMARY KEY (account_id, role_name, policy_name),
+  FOREIGN KEY (account_id, role_name) REFERENCES iam_roles(account_id, name)
+) STRICT;
+`,
+];

@@ -1,0 +1,105 @@
+import type { Generated } from "kysely";
+import type { BuildState, ImageState, MicrovmState, VersionState, VersionStatus } from "../model/states.ts";
+
+/** Times are epoch milliseconds; `…_json` columns hold JSON text; rows that belong to a host carry `host_id`. */
+export interface Database {
+  images: {
+    arn: string;
+    account_id: string;
+    region: string;
+    name: string;
+    state: ImageState;
+    /** Number of the last version made; versions are `<n>.0` and never reused. */
+    last_version: number;
+    tags_json: string;
+    created_at: number;
+    updated_at: number | null;
+  };
+  image_versions: {
+    image_arn: string;
+    version: string;
+    number: number;
+    state: VersionState;
+    status: VersionStatus;
+    /** The build request as given, defaults filled in (readback of GetMicrovmImageVersion). */
+    request_json: string;
+    state_reason: string | null;
+    created_at: number;
+    updated_at: number | null;
+  };
+  image_builds: {
+    build_id: string;
+    image_arn: string;
+    version: string;
+    host_id: string;
+    state: BuildState;
+    architecture: string;
+    chipset: string;
+    chipset_generation: string;
+    state_reason: string | null;
+    /** memorySnapshotSizeInBytes, codeInstallSizeInBytes, diskSnapshotSizeInBytes. */
+    sizes_json: string | null;
+    /** TemplateFiles, rootfs path and ContainerConfig of a successful build. */
+    template_json: string | null;
+    created_at: number;
+  };
+  microvms: {
+    id: string;
+    account_id: string;
+    region: string;
+    host_id: string;
+    image_arn: string;
+    image_version: string;
+    build_id: string;
+    state: MicrovmState;
+    state_reason: string | null;
+    /** First label of the endpoint's host name: a UUID unrelated to the id. */
+    endpoint_label: string;
+    endpoint: string;
+    /** The run request with defaults filled in. */
+    request_json: string;
+    /** Slot number and MachineHandle while a process exists. */
+    machine_json: string | null;
+    log_offset: Generated<number>;
+    last_activity_at: number;
+    suspended_at: number | null;
+    started_at: number;
+    terminated_at: number | null;
+  };
+  idempotency: {
+    account_id: string;
+    operation: string;
+    token: string;
+    request_hash: string;
+    response_json: string;
+    created_at: number;
+  };
+  s3_buckets: { name: string; account_id: string; region: string; created_at: number };
+  s3_objects: {
+    bucket: string;
+    key: string;
+    /** File below the objects directory. */
+    file: string;
+    size: number;
+    etag: string;
+    content_type: string | null;
+    /** Metadata, checksums and other headers to give back. */
+    headers_json: string;
+    modified_at: number;
+  };
+  s3_uploads: { upload_id: string; bucket: string; key: string; headers_json: string; created_at: number };
+  s3_parts: { upload_id: string; part_number: number; file: string; size: number; etag: string; headers_json: string };
+  iam_roles: {
+    account_id: string;
+    name: string;
+    role_id: string;
+    arn: string;
+    path: string;
+    trust_policy: string;
+    description: string | null;
+    max_session_seconds: number;
+    tags_json: string;
+    created_at: number;
+  };
+  iam_role_policies: { account_id: string; role_name: string; policy_name: string; document: string };
+}
