@@ -1,0 +1,65 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { runCommand } from "../util/run-command.ts";
+import { openSlotPool } from "./slot-pool.ts";
+
+async function usePool(spares: number) {
+  const home = await mkdtemp(join(tmpdir(), "catnap-net-"));
+  const open = () => openSlotPool({ home, subnet: "auto", spares });
+  const pool = await open();
+  onTestFinished(async () => {
+    await pool.close();
+    const sweeper = await open();
+    await sweeper.removeOrphans();
+    await sweeper.close();
+    await rm(home, { recursive: true });
+  });
+  return { pool, open };
+}
+
+const inNamespace = (namespace: string, ...command: string[]) => runCommand("ip", ["netns", "exec", namespace, ...command]);
+
+test("two slots have equal insides and different host addresses", async () => {
+  const { pool } = await usePool(0);
+  const [one, two] = await Promise.all([pool.acquire(), pool.acquire()]);
+  expect(one.guest.host).not.toBe(two.guest.host);
+  for (const lease of [one, two]) {
+    const { stdout } = await inNamespace(lease.network.namespace, "ip", "-4", "-br", "addr", "show", "tap0");
+    expect(stdout).toContain("172.16.0.1/30");
+  }
+  await Promise.all([one.release(), two.release()]);
+});
+
+test("a slot forwards, translates and drops by default", async () => {
+  const { pool } = await usePool(0);
+  const lease = await pool.acquire();
+  const { stdout } = await inNamespace(lease.network.namespace, "nft", "list", "table", "ip", "catnap");
+  expect(stdout).toMatch(/hook forward priority filter; policy drop/);
+  expect(stdout).toContain("dnat to 172.16.0.2");
+  const forwarding = await inNamespace(lease.network.namespace, "cat", "/proc/sys/net/ipv4/ip_forward");
+  expect(forwarding.stdout.trim()).toBe("1");
+  await lease.release();
+});
+
+test("a released slot leaves no namespace and no interface", async () => {
+  const { pool } = await usePool(0);
+  const lease = await pool.acquire();
+  await lease.release();
+  const { stdout } = await runCommand("ip", ["netns", "list"]);
+  expect(stdout).not.toContain(lease.network.namespace);
+});
+
+test("a leased slot outlives the pool and can be adopted by the next one", async () => {
+  const { pool, open } = await usePool(1);
+  const lease = await pool.acquire();
+  await pool.close();
+  const next = await open();
+  const adopted = next.adopt(lease.number);
+  expect(adopted?.guest).toEqual(lease.guest);
+  await next.removeOrphans();
+  await expect(inNamespace(lease.network.namespace, "true")).resolves.toBeDefined();
+  await adopted?.release();
+  await next.close();
+});

@@ -1,0 +1,69 @@
+import { writeFile } from "node:fs/promises";
+import { AppError } from "../errors/app-error.ts";
+import { GUEST_NETWORK } from "../model/guest.ts";
+import { runCommand } from "../util/run-command.ts";
+import { hostRules, hostTable, slotRules } from "./firewall.ts";
+import { formatBlock, SLOT_TAP, SLOT_UPLINK, type Slot, type SlotBlock } from "./slot.ts";
+
+/** Claims the block: forwarding on, host rules, and a route that keeps unused slot addresses from leaving the host. */
+export async function setUpHost(block: SlotBlock): Promise<void> {
+  await writeFile("/proc/sys/net/ipv4/ip_forward", "1"); // namespaces made afterwards inherit it
+  await runCommand("nft", ["-f", "-"], { input: hostRules(block) });
+  await runCommand("ip", ["route", "replace", "unreachable", formatBlock(block), "metric", "4096"]);
+}
+
+export async function tearDownHost(block: SlotBlock): Promise<void> {
+  await Promise.allSettled([
+    runCommand("nft", ["delete", "table", "inet", hostTable(block)]),
+    runCommand("ip", ["route", "del", "unreachable", formatBlock(block), "metric", "4096"]),
+  ]);
+}
+
+/** Makes slots from nothing, with few spawned tools however many they are. */
+export async function makeSlots(slots: readonly Slot[], resolver: string): Promise<void> {
+  if (slots.length === 0) return;
+  try {
+    const outside = slots.flatMap((slot) => [
+      `netns add ${slot.namespace}`,
+      `link add ${slot.hostInterface} type veth peer name ${SLOT_UPLINK} netns ${slot.namespace}`,
+      `addr add ${slot.hostAddress}/31 dev ${slot.hostInterface}`,
+      `link set ${slot.hostInterface} up`,
+    ]);
+    await runCommand("ip", ["-batch", "-"], { input: `${outside.join("\n")}\n` });
+    const rules = slotRules(resolver);
+    await Promise.all(slots.map((slot) => setUpInside(slot, rules)));
+  } catch (cause) {
+    await removeSlots(slots);
+    throw new AppError("ERR_NETWORK_SLOT", { cause });
+  }
+}
+
+async function setUpInside(slot: Slot, rules: string): Promise<void> {
+  const inside = [
+    `link set lo up`,
+    `addr add ${slot.slotAddress}/31 dev ${SLOT_UPLINK}`,
+    `link set ${SLOT_UPLINK} up`,
+    `route add default via ${slot.hostAddress}`,
+    `tuntap add ${SLOT_TAP} mode tap`,
+    `link set ${SLOT_TAP} address ${GUEST_NETWORK.gatewayMac} up`,
+    `addr add ${GUEST_NETWORK.gatewayAddress}/${GUEST_NETWORK.prefixLength} dev ${SLOT_TAP}`,
+    `neigh replace ${GUEST_NETWORK.guestAddress} lladdr ${GUEST_NETWORK.guestMac} dev ${SLOT_TAP} nud permanent`,
+  ];
+  await runCommand("ip", ["-n", slot.namespace, "-batch", "-"], { input: `${inside.join("\n")}\n` });
+  await runCommand("nsenter", [`--net=/run/netns/${slot.namespace}`, "nft", "-f", "-"], { input: rules });
+}
+
+/** Deleting the namespace takes tap, veth pair and rules with it. */
+export async function removeSlots(slots: readonly Pick<Slot, "namespace">[]): Promise<void> {
+  if (slots.length === 0) return;
+  const lines = slots.map((slot) => `netns del ${slot.namespace}`);
+  await runCommand("ip", ["-force", "-batch", "-"], { input: `${lines.join("\n")}\n` }).catch(() => {}); // one already gone is fine
+}
+
+/** Numbers of this home's slots that exist on the host now, from an earlier life of the server. */
+export async function existingSlots(block: SlotBlock): Promise<number[]> {
+  const { stdout } = await runCommand("ip", ["-j", "netns", "list"]);
+  const names = stdout.trim() === "" ? [] : (JSON.parse(stdout) as { name: string }[]);
+  const prefix = `catnap-${block.tag}-`;
+  return names.filter(({ name }) => name.startsWith(prefix)).map(({ name }) => Number(name.slice(prefix.length)));
+}

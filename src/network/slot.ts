@@ -1,0 +1,63 @@
+import type { NetworkAttachment } from "../engine/engine.ts";
+import type { GuestAddress } from "../guest-link/guest-link.ts";
+import { AGENT_PORT, GUEST_NETWORK } from "../model/guest.ts";
+
+/** Names and addresses of one network slot; all follow from the home's block and the slot's number. */
+export interface Slot {
+  readonly number: number;
+  readonly namespace: string;
+  /** Host side of the veth pair. */
+  readonly hostInterface: string;
+  /** Host side address; the namespace's side is the next one up (a /31). */
+  readonly hostAddress: string;
+  readonly slotAddress: string;
+}
+
+/** The IPv4 block and the name tag of one home. */
+export interface SlotBlock {
+  /** Four hex digits from the home's path: keeps two homes on one host apart. */
+  readonly tag: string;
+  /** First address of the block as an unsigned integer. */
+  readonly base: number;
+  readonly prefixLength: number;
+}
+
+/** Interface names inside every slot's namespace. */
+export const SLOT_UPLINK = "uplink";
+export const SLOT_TAP = "tap0";
+
+export function slotCount(block: SlotBlock): number {
+  return 2 ** (31 - block.prefixLength);
+}
+
+export function slotAt(block: SlotBlock, number: number): Slot {
+  return {
+    number,
+    namespace: `catnap-${block.tag}-${number}`,
+    hostInterface: `cn${block.tag}-${number}`,
+    hostAddress: formatAddress(block.base + number * 2),
+    slotAddress: formatAddress(block.base + number * 2 + 1),
+  };
+}
+
+export function attachmentOf(slot: Slot): NetworkAttachment {
+  return { namespace: slot.namespace, tap: SLOT_TAP, mac: GUEST_NETWORK.guestMac };
+}
+
+export function guestAddressOf(slot: Slot): GuestAddress {
+  return { host: slot.slotAddress, port: AGENT_PORT };
+}
+
+export function formatAddress(value: number): string {
+  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join(".");
+}
+
+export function parseAddress(text: string): number | undefined {
+  const parts = text.split(".");
+  if (parts.length !== 4 || !parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256)) return undefined;
+  return parts.reduce((value, part) => value * 256 + Number(part), 0);
+}
+
+export function formatBlock(block: SlotBlock): string {
+  return `${formatAddress(block.base)}/${block.prefixLength}`;
+}
