@@ -105,8 +105,8 @@ export interface Engine {
   readonly capabilities: EngineCapabilities;
   /** Cold boot whose memory is backed by a file, so that it can become a template. */
   boot(spec: BootSpec): Promise<Machine>;
-  /** Turns a booted machine into a template in `directory` and ends its process. */
-  snapshot(machine: Machine, directory: string): Promise<TemplateFiles>;
+  /** Turns a booted machine of this shape into a template in `directory` and ends its process. */
+  snapshot(machine: Machine, directory: string, shape: MachineShape): Promise<TemplateFiles>;
   /** Starts a clone of a template, paused or running from where the snapshot was taken. */
   restore(spec: RestoreSpec): Promise<Machine>;
   /** Starts a suspended machine again from the difference in its directory. */

@@ -1,0 +1,77 @@
+import type { FileHandle } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
+import { AppError } from "../../errors/app-error.ts";
+
+export const PAGE_BYTES = 4096;
+const ENTRY_BYTES = 8;
+/** Page table entries read at a time: 1 MiB of pagemap covers 512 MiB of guest memory. */
+const CHUNK_ENTRIES = 131_072;
+
+/** Bits of the upper half of a pagemap entry (kernel documentation, pagemap.rst). */
+const PRESENT = 1 << 31;
+const SWAPPED = 1 << 30;
+const FILE_OR_SHARED = 1 << 29;
+
+/** Where guest memory lies in a monitor process: addresses fit a double, they are below 2^47. */
+export interface RamMapping {
+  readonly address: number;
+  readonly bytes: number;
+}
+
+/** Consecutive guest pages. */
+export interface PageRun {
+  readonly firstPage: number;
+  readonly pages: number;
+}
+
+/** Finds the mapping of the memory file in a process; it is one piece whatever the guest's own layout. */
+export async function findRamMapping(pid: number, memoryFile: string): Promise<RamMapping> {
+  const maps = await readFile(`/proc/${pid}/maps`, "utf8");
+  let mapping: RamMapping | undefined;
+  for (const line of maps.split("\n")) {
+    if (!line.endsWith(` ${memoryFile}`)) continue;
+    const [from = 0, to = 0] = line.slice(0, line.indexOf(" ")).split("-").map((hex) => Number.parseInt(hex, 16));
+    // The kernel lists neighbouring pieces apart when their flags differ.
+    if (mapping !== undefined && mapping.address + mapping.bytes !== from) continue;
+    mapping = { address: mapping?.address ?? from, bytes: (mapping?.bytes ?? 0) + to - from };
+  }
+  if (mapping === undefined) throw new AppError("ERR_ENGINE_SNAPSHOT", { message: `Process ${pid} does not map ${memoryFile}` });
+  return mapping;
+}
+
+/**
+ * The pages a private mapping owns: anonymous (present, not from the file) or swapped out. Everything else is still the
+ * file's and needs no saving.
+ */
+export async function findChangedPages(pid: number, mapping: RamMapping): Promise<PageRun[]> {
+  const pagemap = await open(`/proc/${pid}/pagemap`);
+  try {
+    return await scan(pagemap, mapping);
+  } finally {
+    await pagemap.close();
+  }
+}
+
+async function scan(pagemap: FileHandle, mapping: RamMapping): Promise<PageRun[]> {
+  const runs: { firstPage: number; pages: number }[] = [];
+  const total = mapping.bytes / PAGE_BYTES;
+  const words = new Uint32Array(CHUNK_ENTRIES * 2);
+  const bytes = new Uint8Array(words.buffer);
+  let last: { firstPage: number; pages: number } | undefined;
+  for (let first = 0; first < total; first += CHUNK_ENTRIES) {
+    const count = Math.min(CHUNK_ENTRIES, total - first);
+    const at = (mapping.address / PAGE_BYTES + first) * ENTRY_BYTES;
+    const { bytesRead } = await pagemap.read(bytes, 0, count * ENTRY_BYTES, at);
+    if (bytesRead !== count * ENTRY_BYTES) throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "The page map ended early" });
+    for (let index = 0; index < count; index++) {
+      const upper = words[index * 2 + 1] as number;
+      if (upper === 0) continue;
+      const isOwn = (upper & SWAPPED) !== 0 || ((upper & PRESENT) !== 0 && (upper & FILE_OR_SHARED) === 0);
+      if (!isOwn) continue;
+      const page = first + index;
+      if (last !== undefined && last.firstPage + last.pages === page) last.pages++;
+      else runs.push((last = { firstPage: page, pages: 1 }));
+    }
+  }
+  return runs;
+}

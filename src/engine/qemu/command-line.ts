@@ -1,0 +1,67 @@
+import { join } from "node:path";
+import type { MachineShape, NetworkAttachment } from "../engine.ts";
+import type { Acceleration } from "./acceleration.ts";
+
+/** Paths of the guest's kernel and first file system, made by setup. */
+export interface GuestFiles {
+  readonly kernel: string;
+  readonly initramfs: string;
+}
+
+export interface CommandLineSpec {
+  readonly acceleration: Acceleration;
+  readonly guest: GuestFiles;
+  readonly directory: string;
+  readonly shape: MachineShape;
+  readonly memoryFile: string;
+  /** Guest memory is the file itself (a template in the making) or a private copy-on-write view of it (a clone). */
+  readonly memoryIs: "template" | "clone";
+  readonly rootfs: string;
+  readonly upper: string;
+  readonly network: NetworkAttachment;
+}
+
+export const QMP_SOCKET = "qmp.sock";
+export const CONSOLE_LOG = "console.log";
+
+/** "reboot=t panic=-1": a guest that panics or powers off ends the monitor process. */
+const KERNEL_COMMAND_LINE = "console=ttyS0 reboot=t panic=-1 quiet";
+
+/** Arguments for qemu-system-…; a template and its clones must agree on everything that makes the virtual hardware. */
+export function commandLine(spec: CommandLineSpec): string[] {
+  const { shape, directory } = spec;
+  const isClone = spec.memoryIs === "clone";
+  return [
+    "-accel", spec.acceleration === "kvm" ? "kvm" : `tcg,thread=multi,tb-size=${TRANSLATION_CACHE_MIB}`,
+    "-cpu", spec.acceleration === "kvm" ? "host" : "max",
+    "-M", "microvm,acpi=on,rtc=on,memory-backend=ram0",
+    "-object", `memory-backend-file,id=ram0,size=${shape.memoryMiB}M,mem-path=${spec.memoryFile},share=${isClone ? "off" : "on"},reserve=off`,
+    "-m", String(shape.memoryMiB),
+    "-smp", String(shape.vcpus),
+    "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+    // A guest writes its console without bound; only builds, whose console a person may need, keep it.
+    "-serial", isClone ? "null" : `file:${join(directory, CONSOLE_LOG)}`,
+    "-qmp", `unix:${join(directory, QMP_SOCKET)},server=on,wait=off`,
+    "-kernel", spec.guest.kernel,
+    "-initrd", spec.guest.initramfs,
+    "-append", KERNEL_COMMAND_LINE,
+    ...drive("rootfs", spec.rootfs, "readonly=on"),
+    ...drive("upper", spec.upper, "discard=unmap"),
+    "-netdev", `tap,id=n0,ifname=${spec.network.tap},script=no,downscript=no`,
+    "-device", `virtio-net-device,netdev=n0,mac=${spec.network.mac}`,
+    "-device", "virtio-rng-device",
+    "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+    ...(isClone ? ["-incoming", "defer", "-global", "migration.send-configuration=off"] : []),
+  ];
+}
+
+/** Translated code kept per machine; the emulator's default of up to 1 GiB would bound density. */
+const TRANSLATION_CACHE_MIB = 128;
+
+/** The serial number is how the guest tells its disks apart (guest/PROTOCOL.md). */
+function drive(name: "rootfs" | "upper", file: string, option: string): string[] {
+  return [
+    "-drive", `id=${name},file=${file.replaceAll(",", ",,")},if=none,format=raw,file.locking=off,${option}`,
+    "-device", `virtio-blk-device,drive=${name},serial=${name}`,
+  ];
+}

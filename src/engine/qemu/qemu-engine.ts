@@ -1,0 +1,148 @@
+import { createHash } from "node:crypto";
+import { open, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError } from "../../errors/app-error.ts";
+import { runCommand } from "../../util/run-command.ts";
+import { ENGINE_FILES, type BootSpec, type Engine, type EngineCapabilities, type Machine, type MachineHandle, type RestoreSpec, type TemplateFiles } from "../engine.ts";
+import { applyDifference } from "../memory/page-difference.ts";
+import { findRamMapping } from "../memory/page-map.ts";
+import { chooseAcceleration, type Acceleration } from "./acceleration.ts";
+import { commandLine, QMP_SOCKET, type CommandLineSpec, type GuestFiles } from "./command-line.ts";
+import { probeBoot } from "./probe-boot.ts";
+import { startTicksOf } from "./process-identity.ts";
+import { QemuMachine, syncDirectory } from "./qemu-machine.ts";
+import { launchQemu, type StartedQemu } from "./qemu-process.ts";
+import { QmpClient } from "./qmp-client.ts";
+
+export interface QemuEngineOptions {
+  readonly guest: GuestFiles;
+  readonly acceleration: "auto" | Acceleration;
+}
+
+/** Descriptor number of the device state in a clone's process (see launchQemu). */
+const DEVICE_STATE_URI = "fd:3";
+const ATTACH_TIMEOUT_MS = 5_000;
+
+/** The QEMU driver on this host: its acceleration is measured once, here. */
+export async function openQemuEngine(options: QemuEngineOptions): Promise<Engine> {
+  const program = process.arch === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64";
+  const { stdout: version } = await runCommand(program, ["--version"]);
+  const acceleration = await chooseAcceleration(options.acceleration, probeBoot(program, options.guest));
+  const capabilities: EngineCapabilities = {
+    acceleration,
+    fingerprint: await fingerprint(version, acceleration, options.guest),
+    architecture: process.arch === "arm64" ? "ARM_64" : "X86_64",
+  };
+  return new QemuEngine(program, options.guest, capabilities);
+}
+
+/** A snapshot loads only into the same monitor, kernel and kind of processor. */
+async function fingerprint(version: string, acceleration: Acceleration, guest: GuestFiles): Promise<string> {
+  const files = await Promise.all([guest.kernel, guest.initramfs].map((file) => stat(file)));
+  const parts = [version.split("\n")[0], acceleration, ...files.map((file) => file.size)];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+}
+
+class QemuEngine implements Engine {
+  readonly capabilities: EngineCapabilities;
+  readonly #program: string;
+  readonly #guest: GuestFiles;
+
+  constructor(program: string, guest: GuestFiles, capabilities: EngineCapabilities) {
+    this.#program = program;
+    this.#guest = guest;
+    this.capabilities = capabilities;
+  }
+
+  async boot(spec: BootSpec): Promise<Machine> {
+    const started = await this.#launch({
+      ...spec,
+      acceleration: this.capabilities.acceleration,
+      guest: this.#guest,
+      memoryFile: join(spec.directory, ENGINE_FILES.templateMemory),
+      memoryIs: "template",
+    });
+    return this.#machine(started, spec.directory, undefined);
+  }
+
+  async snapshot(machine: Machine, directory: string, shape: TemplateFiles["shape"]): Promise<TemplateFiles> {
+    if (!(machine instanceof QemuMachine)) throw new TypeError("A machine of another engine");
+    await machine.pause();
+    await machine.saveDevices(join(directory, ENGINE_FILES.templateDevices));
+    await machine.kill();
+    // The guest's memory was the file itself; what the kernel has not written back yet is written now.
+    for (const name of [ENGINE_FILES.templateMemory, ENGINE_FILES.templateUpper]) {
+      const from = join(machine.handle.directory, name);
+      const file = await open(from, "r");
+      await file.datasync().finally(() => file.close());
+      if (machine.handle.directory !== directory) await rename(from, join(directory, name));
+    }
+    await syncDirectory(directory);
+    return { directory, shape, fingerprint: this.capabilities.fingerprint };
+  }
+
+  restore(spec: RestoreSpec): Promise<Machine> {
+    return this.#startClone(spec, join(spec.template.directory, ENGINE_FILES.templateDevices), undefined);
+  }
+
+  resume(spec: RestoreSpec): Promise<Machine> {
+    const { devices, changedPages } = ENGINE_FILES;
+    return this.#startClone(spec, join(spec.directory, devices), join(spec.directory, changedPages));
+  }
+
+  async attach(handle: MachineHandle): Promise<Machine | undefined> {
+    if ((await startTicksOf(handle.pid)) !== handle.startTicks) return undefined;
+    const qmp = await QmpClient.open(join(handle.directory, QMP_SOCKET), ATTACH_TIMEOUT_MS);
+    return new QemuMachine(handle, qmp);
+  }
+
+  async #startClone(spec: RestoreSpec, deviceState: string, difference: string | undefined): Promise<Machine> {
+    if (spec.template.fingerprint !== this.capabilities.fingerprint) {
+      throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "The snapshot was made by another version of the monitor or kernel; build the image again" });
+    }
+    const memoryFile = join(spec.template.directory, ENGINE_FILES.templateMemory);
+    const started = await this.#launch(
+      {
+        ...spec,
+        acceleration: this.capabilities.acceleration,
+        guest: this.#guest,
+        shape: spec.template.shape,
+        memoryFile,
+        memoryIs: "clone",
+        upper: join(spec.directory, ENGINE_FILES.upper),
+      },
+      deviceState,
+    );
+    try {
+      // Devices check their queues in guest memory when they load, so the memory comes first.
+      if (difference !== undefined) {
+        await applyDifference(difference, started.pid, await findRamMapping(started.pid, memoryFile));
+      }
+      const resumed = started.qmp.nextEvent("RESUME");
+      await Promise.all([started.qmp.execute("migrate-incoming", { uri: DEVICE_STATE_URI }), resumed]);
+      return this.#machine(started, spec.directory, spec.template);
+    } catch (cause) {
+      await this.#machine(started, spec.directory, spec.template).kill();
+      throw cause;
+    }
+  }
+
+  #launch(spec: CommandLineSpec, inheritedFile?: string): Promise<StartedQemu> {
+    return launchQemu({
+      program: this.#program,
+      args: commandLine(spec),
+      directory: spec.directory,
+      namespace: spec.network.namespace,
+      ...(inheritedFile === undefined ? {} : { inheritedFile }),
+    });
+  }
+
+  #machine({ pid, startTicks, qmp }: StartedQemu, directory: string, template: TemplateFiles | undefined): QemuMachine {
+    return new QemuMachine({ pid, startTicks, directory, template }, qmp);
+  }
+}
+
+/** What a woken microVM leaves behind once its difference is no longer needed. */
+export async function discardDifference(directory: string): Promise<void> {
+  await Promise.all([ENGINE_FILES.changedPages, ENGINE_FILES.devices].map((name) => rm(join(directory, name), { force: true })));
+}

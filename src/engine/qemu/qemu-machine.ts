@@ -1,0 +1,80 @@
+import { open, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError } from "../../errors/app-error.ts";
+import { ENGINE_FILES, type Machine, type MachineHandle, type MachineStats, type SuspendResult } from "../engine.ts";
+import { writeDifference } from "../memory/page-difference.ts";
+import { findChangedPages, findRamMapping } from "../memory/page-map.ts";
+import { cpuSecondsOf, privateBytesOf, startTicksOf } from "./process-identity.ts";
+import type { QmpClient } from "./qmp-client.ts";
+
+export class QemuMachine implements Machine {
+  readonly handle: MachineHandle;
+  readonly exited: Promise<void>;
+  readonly #qmp: QmpClient;
+
+  constructor(handle: MachineHandle, qmp: QmpClient) {
+    this.handle = handle;
+    this.#qmp = qmp;
+    this.exited = qmp.closed;
+  }
+
+  async pause(): Promise<void> {
+    await this.#qmp.execute("stop");
+  }
+
+  async unpause(): Promise<void> {
+    await this.#qmp.execute("cont");
+  }
+
+  async suspend(): Promise<SuspendResult> {
+    const { directory, template, pid } = this.handle;
+    if (template === undefined) throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "Only a clone of a template can be suspended" });
+    await this.#qmp.execute("stop");
+    const devices = join(directory, ENGINE_FILES.devices);
+    const pages = join(directory, ENGINE_FILES.changedPages);
+    const [changedBytes] = await Promise.all([
+      this.#saveChangedPages(pid, join(template.directory, ENGINE_FILES.templateMemory), `${pages}.new`),
+      this.saveDevices(`${devices}.new`),
+    ]);
+    await rename(`${pages}.new`, pages);
+    await rename(`${devices}.new`, devices);
+    await syncDirectory(directory);
+    return { changedBytes };
+  }
+
+  async #saveChangedPages(pid: number, memoryFile: string, into: string): Promise<number> {
+    const mapping = await findRamMapping(pid, memoryFile);
+    return writeDifference(into, pid, mapping, await findChangedPages(pid, mapping));
+  }
+
+  /** Everything but memory: processor, virtual devices, clock. Works on a stopped machine and leaves it stopped. */
+  async saveDevices(file: string): Promise<void> {
+    await this.#qmp.execute("xen-save-devices-state", { filename: file, live: false });
+    const saved = await open(file, "r");
+    await saved.datasync().finally(() => saved.close());
+  }
+
+  async stats(): Promise<MachineStats> {
+    const { pid } = this.handle;
+    const [privateBytes, cpuSeconds] = await Promise.all([privateBytesOf(pid), cpuSecondsOf(pid)]);
+    return { privateBytes, cpuSeconds };
+  }
+
+  async kill(): Promise<void> {
+    const { pid, startTicks } = this.handle;
+    if ((await startTicksOf(pid)) === startTicks) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // gone in between
+      }
+    }
+    await this.exited;
+  }
+}
+
+/** Makes renames in a directory durable. */
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, "r");
+  await handle.sync().finally(() => handle.close());
+}
