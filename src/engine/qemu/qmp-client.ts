@@ -2,6 +2,7 @@ import { watch } from "node:fs";
 import { access } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { basename, dirname } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { AppError } from "../../errors/app-error.ts";
 
 /** Longest line the monitor may send; its real answers are far shorter. */
@@ -102,11 +103,25 @@ function parse(line: string): Record<string, unknown> | undefined {
 }
 
 async function connectSocket(path: string, timeoutMs: number): Promise<Socket> {
+  const deadline = performance.now() + timeoutMs;
   await waitForFile(path, timeoutMs);
+  for (;;) {
+    try {
+      return await connectOnce(path);
+    } catch (cause) {
+      // The file appears at bind(), a moment before listen().
+      const isEarly = (cause as NodeJS.ErrnoException).code === "ECONNREFUSED" && performance.now() < deadline;
+      if (!isEarly) throw new AppError("ERR_ENGINE_START", { cause });
+      await setTimeout(1);
+    }
+  }
+}
+
+function connectOnce(path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
-    socket.once("connect", () => resolve(socket));
-    socket.once("error", (cause) => reject(new AppError("ERR_ENGINE_START", { cause })));
+    socket.once("connect", () => resolve(socket.off("error", reject)));
+    socket.once("error", reject);
   });
 }
 
@@ -116,7 +131,7 @@ async function waitForFile(path: string, timeoutMs: number): Promise<void> {
   const watcher = watch(dirname(path));
   try {
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new AppError("ERR_ENGINE_START", { message: `${path} did not appear within ${timeoutMs} ms` })), timeoutMs);
+      const timer = globalThis.setTimeout(() => reject(new AppError("ERR_ENGINE_START", { message: `${path} did not appear within ${timeoutMs} ms` })), timeoutMs);
       const settle = () => {
         clearTimeout(timer);
         resolve();
