@@ -22,7 +22,18 @@ interface LockedPackage {
 
 type LockedPackages = Record<string, LockedPackage>;
 
-const OPERATING_SYSTEMS = ["aix", "android", "darwin", "freebsd", "linux", "netbsd", "openbsd", "openharmony", "sunos", "win32"];
+const OPERATING_SYSTEMS = [
+  "aix",
+  "android",
+  "darwin",
+  "freebsd",
+  "linux",
+  "netbsd",
+  "openbsd",
+  "openharmony",
+  "sunos",
+  "win32",
+];
 const PROCESSORS = ["arm", "arm64", "ia32", "loong64", "mips64el", "ppc64", "riscv64", "s390x", "x64"];
 const LIBRARIES: Record<string, string> = { gnu: "glibc", gnueabihf: "glibc", musl: "musl", musleabihf: "musl" };
 
@@ -37,7 +48,9 @@ function platformOf(packageName: string): Pick<LockedPackage, "os" | "cpu" | "li
 
 function isLocked(packages: LockedPackages, owner: string, name: string): boolean {
   const folders = owner.split("/node_modules/");
-  const nested = folders.map((_, depth) => `${folders.slice(0, depth + 1).join("/node_modules/")}/node_modules/${name}`);
+  const nested = folders.map(
+    (_, depth) => `${folders.slice(0, depth + 1).join("/node_modules/")}/node_modules/${name}`,
+  );
   return [`node_modules/${name}`, ...nested].some((path) => packages[path] !== undefined);
 }
 
@@ -61,7 +74,9 @@ const addressed = Object.values(lock.packages).filter((entry) => entry.resolved 
 if (Object.keys(holes).length === 0 && addressed.length === 0) {
   console.log("package-lock.json is complete.");
 } else if (process.argv.includes("--check")) {
-  console.error(`package-lock.json lacks ${Object.keys(holes).length} platform packages and names ${addressed.length} registry addresses.`);
+  console.error(
+    `package-lock.json lacks ${Object.keys(holes).length} platform packages and names ${addressed.length} registry addresses.`,
+  );
   console.error("Run: ./dev node tools/complete-lockfile.ts");
   process.exitCode = 1;
 } else {
@@ -70,5 +85,7 @@ if (Object.keys(holes).length === 0 && addressed.length === 0) {
   const sorted = Object.entries(others).toSorted(([a], [b]) => a.localeCompare(b, "en"));
   lock.packages = { ...(root && { "": root }), ...Object.fromEntries(sorted) };
   writeFileSync(lockPath, `${JSON.stringify(lock, null, 2)}\n`);
-  console.log(`package-lock.json: added ${Object.keys(holes).length} platform packages, dropped ${addressed.length} addresses.`);
+  console.log(
+    `package-lock.json: added ${Object.keys(holes).length} platform packages, dropped ${addressed.length} addresses.`,
+  );
 }
