@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { z } from "zod";
 
 /**
@@ -19,6 +20,7 @@ export const OPTIONS = {
   slotPoolSize: { env: "CATNAP_SLOT_POOL", schema: z.coerce.number().int().min(0).max(64), default: 2, help: "Network slots kept ready." },
   readyTimeoutSeconds: { env: "CATNAP_READY_TIMEOUT", schema: z.coerce.number().int().min(1).max(3600), default: 120, help: "How long a build waits for the app of an image without hooks to become ready." },
   dozeSeconds: { env: "CATNAP_DOZE_SECONDS", schema: z.coerce.number().min(0).max(86400), default: 10, help: "How long a suspended microVM stays in memory, already safe on disk, before its process ends." },
+  guestDirectory: { env: "CATNAP_GUEST", schema: z.string(), default: join(import.meta.dirname, "../../.cache/guest"), help: "Directory of the guest's kernel and initramfs, made by ./dev setup." },
   logLevel: { env: "CATNAP_LOG_LEVEL", schema: z.enum(["debug", "info", "warn", "error"]), default: "info", help: "Least severe log line written." },
 } as const;
 

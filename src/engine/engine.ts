@@ -61,6 +61,8 @@ export interface RestoreSpec {
   readonly template: TemplateFiles;
   readonly rootfs: string;
   readonly network: NetworkAttachment;
+  /** Awaited once the process exists and before its guest runs, so that no guest ever runs unrecorded. */
+  readonly onStarted?: (handle: MachineHandle) => Promise<void>;
 }
 
 /** Identifies a monitor process across server restarts; plain data, stored with the microVM. */
@@ -101,6 +103,12 @@ export interface Machine {
   kill(): Promise<void>;
 }
 
+export interface AttachedMachine {
+  readonly machine: Machine;
+  /** "incoming": the process was started but its guest never ran. */
+  readonly state: "running" | "paused" | "incoming";
+}
+
 export interface Engine {
   readonly capabilities: EngineCapabilities;
   /** Cold boot whose memory is backed by a file, so that it can become a template. */
@@ -112,5 +120,7 @@ export interface Engine {
   /** Starts a suspended machine again from the difference in its directory. */
   resume(spec: RestoreSpec): Promise<Machine>;
   /** Finds a machine again after a server restart; undefined when its process is gone. */
-  attach(handle: MachineHandle): Promise<Machine | undefined>;
+  attach(handle: MachineHandle): Promise<AttachedMachine | undefined>;
+  /** Ends every monitor process that works in `directory` or below, except the given ones. */
+  killStrays(directory: string, keep: ReadonlySet<number>): Promise<void>;
 }

@@ -1,4 +1,5 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, readlink } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 
 /** Field 22 of /proc/PID/stat; undefined when there is no such process or it is a zombie. */
 export async function startTicksOf(pid: number): Promise<string | undefined> {
@@ -23,4 +24,28 @@ export async function privateBytesOf(pid: number): Promise<number> {
   const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8");
   const kib = [...rollup.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].map((match) => Number(match[1]));
   return kib.reduce((sum, value) => sum + value, 0) * 1024;
+}
+
+/** Monitor processes whose working directory is `directory` or lies below it. */
+export async function processesWorkingIn(directory: string): Promise<number[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const [where, program] = await Promise.all([readlink(`/proc/${pid}/cwd`), readlink(`/proc/${pid}/exe`)]).catch(() => ["", ""]);
+      const isInside = where === directory || where?.startsWith(`${directory}/`);
+      return isInside && program?.includes("/qemu-system-") ? [Number(pid)] : [];
+    }),
+  );
+  return found.flat();
+}
+
+/** Kills a process that is not ours to wait for, and waits until it is gone. */
+export async function endProcess(pid: number): Promise<void> {
+  const born = await startTicksOf(pid);
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    return; // gone already
+  }
+  while (born !== undefined && (await startTicksOf(pid)) === born) await setTimeout(5);
 }

@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
-import { open, rename, rm, stat } from "node:fs/promises";
+import { open, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../errors/app-error.ts";
 import { runCommand } from "../../util/run-command.ts";
-import { ENGINE_FILES, type BootSpec, type Engine, type EngineCapabilities, type Machine, type MachineHandle, type RestoreSpec, type TemplateFiles } from "../engine.ts";
+import { ENGINE_FILES, type AttachedMachine, type BootSpec, type Engine, type EngineCapabilities, type Machine, type MachineHandle, type RestoreSpec, type TemplateFiles } from "../engine.ts";
 import { applyDifference } from "../memory/page-difference.ts";
 import { findRamMapping } from "../memory/page-map.ts";
 import { chooseAcceleration, type Acceleration } from "./acceleration.ts";
 import { commandLine, QMP_SOCKET, type CommandLineSpec, type GuestFiles } from "./command-line.ts";
 import { probeBoot } from "./probe-boot.ts";
-import { startTicksOf } from "./process-identity.ts";
+import { endProcess, processesWorkingIn, startTicksOf } from "./process-identity.ts";
 import { QemuMachine, syncDirectory } from "./qemu-machine.ts";
 import { launchQemu, type StartedQemu } from "./qemu-process.ts";
 import { QmpClient } from "./qmp-client.ts";
@@ -90,10 +90,18 @@ class QemuEngine implements Engine {
     return this.#startClone(spec, join(spec.directory, devices), join(spec.directory, changedPages));
   }
 
-  async attach(handle: MachineHandle): Promise<Machine | undefined> {
+  async attach(handle: MachineHandle): Promise<AttachedMachine | undefined> {
     if ((await startTicksOf(handle.pid)) !== handle.startTicks) return undefined;
     const qmp = await QmpClient.open(join(handle.directory, QMP_SOCKET), ATTACH_TIMEOUT_MS);
-    return new QemuMachine(handle, qmp);
+    const { status } = await qmp.execute<{ status: string }>("query-status");
+    const state = status === "running" ? "running" : status === "inmigrate" ? "incoming" : "paused";
+    return { machine: new QemuMachine(handle, qmp), state };
+  }
+
+  async killStrays(directory: string, keep: ReadonlySet<number>): Promise<void> {
+    for (const pid of await processesWorkingIn(directory)) {
+      if (!keep.has(pid)) await endProcess(pid);
+    }
   }
 
   async #startClone(spec: RestoreSpec, deviceState: string, difference: string | undefined): Promise<Machine> {
@@ -114,6 +122,7 @@ class QemuEngine implements Engine {
       deviceState,
     );
     try {
+      await spec.onStarted?.(this.#machine(started, spec.directory, spec.template).handle);
       // Devices check their queues in guest memory when they load, so the memory comes first.
       if (difference !== undefined) {
         await applyDifference(difference, started.pid, await findRamMapping(started.pid, memoryFile));
@@ -140,9 +149,4 @@ class QemuEngine implements Engine {
   #machine({ pid, startTicks, qmp }: StartedQemu, directory: string, template: TemplateFiles | undefined): QemuMachine {
     return new QemuMachine({ pid, startTicks, directory, template }, qmp);
   }
-}
-
-/** What a woken microVM leaves behind once its difference is no longer needed. */
-export async function discardDifference(directory: string): Promise<void> {
-  await Promise.all([ENGINE_FILES.changedPages, ENGINE_FILES.devices].map((name) => rm(join(directory, name), { force: true })));
 }

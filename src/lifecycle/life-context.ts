@@ -1,0 +1,30 @@
+import type { BuiltImage } from "../build/image-builder.ts";
+import type { Engine, MachineHandle } from "../engine/engine.ts";
+import type { GuestAddress, GuestLink } from "../guest-link/guest-link.ts";
+import type { SlotLease } from "../network/slot-pool.ts";
+import type { Log } from "../observability/log.ts";
+import type { MicrovmStore } from "../store/microvm-store.ts";
+
+/** What every life needs from the house; injected once. */
+export interface LifeContext {
+  readonly engine: Engine;
+  readonly slots: { acquire(): Promise<SlotLease>; adopt(number: number): SlotLease | undefined };
+  readonly openLink: (address: GuestAddress) => GuestLink;
+  readonly store: MicrovmStore;
+  readonly log: Log;
+  /** Directory that holds a folder per microVM. */
+  readonly microvmsDirectory: string;
+  readonly dozeMs: number;
+}
+
+/** `machine_json`: how to find the machine of a microVM again. */
+export interface StoredMachine {
+  readonly slot: number;
+  readonly handle: MachineHandle;
+}
+
+/** `template_json` of the build a microVM was run from. */
+export async function loadTemplate(context: LifeContext, buildId: string): Promise<BuiltImage | undefined> {
+  const json = await context.store.templateOf(buildId);
+  return json === undefined ? undefined : (JSON.parse(json) as BuiltImage);
+}

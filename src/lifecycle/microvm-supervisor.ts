@@ -1,0 +1,143 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { LifeContext, StoredMachine } from "./life-context.ts";
+import { MicrovmLife, STATE_REASONS } from "./microvm-life.ts";
+import type { EndpointDirectory, EndpointTarget, MicrovmService, MicrovmView, RunRequest } from "./microvm-service.ts";
+import { storeRequest, viewOf } from "./microvm-view.ts";
+
+/** How long TERMINATED microVMs stay readable; the service keeps them for about a day (observed 2.3). */
+const TERMINATED_RETENTION_MS = 24 * 60 * 60 * 1000;
+
+export interface SupervisorOptions extends LifeContext {
+  readonly hostId: string;
+  /** What follows the endpoint's label: ".lambda-microvm.<region>.<domain>[:port]". */
+  readonly endpointSuffix: (region: string) => string;
+}
+
+/** A call that asks for a transition waits for its end this long: then the next read already shows it. */
+const SETTLE_MS = 1_000;
+
+/** All microVMs of this host. Live ones are in memory, every change is in the store first. */
+export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
+  readonly #options: SupervisorOptions;
+  readonly #byId = new Map<string, MicrovmLife>();
+  readonly #byLabel = new Map<string, MicrovmLife>();
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  async run(request: RunRequest): Promise<MicrovmView> {
+    const now = Date.now();
+    const label = randomUUID();
+    const row = {
+      id: `microvm-${randomUUID()}`,
+      account_id: request.accountId,
+      region: request.region,
+      host_id: this.#options.hostId,
+      image_arn: request.imageArn,
+      image_version: request.imageVersion,
+      build_id: request.buildId,
+      state: "PENDING" as const,
+      state_reason: null,
+      endpoint_label: label,
+      endpoint: `${label}${this.#options.endpointSuffix(request.region)}`,
+      request_json: storeRequest(request),
+      machine_json: null,
+      log_offset: 0,
+      last_activity_at: now,
+      suspended_at: null,
+      started_at: now,
+      terminated_at: null,
+    };
+    await this.#options.store.insert(row);
+    const life = this.#adopt(new MicrovmLife(this.#options, row));
+    const view = viewOf(row);
+    void life.start();
+    return view;
+  }
+
+  async get(microvmId: string): Promise<MicrovmView | undefined> {
+    const row = this.#byId.get(microvmId)?.row ?? (await this.#options.store.find(microvmId));
+    return row === undefined ? undefined : viewOf(row);
+  }
+
+  async list(filter: { accountId: string; imageArn?: string; imageVersion?: string }): Promise<MicrovmView[]> {
+    return (await this.#options.store.list(filter)).map(viewOf);
+  }
+
+  async suspend(microvmId: string): Promise<"accepted" | "wrong-state"> {
+    const life = this.#byId.get(microvmId);
+    if (life?.state === "SUSPENDING" || life?.state === "SUSPENDED") return "accepted";
+    if (life?.state !== "RUNNING") return "wrong-state";
+    await settleSoon(life.suspend());
+    return "accepted";
+  }
+
+  async resume(microvmId: string): Promise<"accepted" | "wrong-state"> {
+    const life = this.#byId.get(microvmId);
+    if (life === undefined || life.state === "TERMINATING") return "wrong-state";
+    if (life.state === "SUSPENDED" || life.state === "SUSPENDING") {
+      const resumed = life.resume().catch((cause: unknown) => this.#options.log.error({ err: cause, microvmId }, "resume failed; the microVM sleeps on"));
+      await settleSoon(resumed);
+    }
+    return "accepted";
+  }
+
+  async terminate(microvmId: string): Promise<void> {
+    const life = this.#byId.get(microvmId);
+    if (life !== undefined) await settleSoon(life.terminate(STATE_REASONS.terminated));
+  }
+
+  countLive(imageArn: string, imageVersion?: string): Promise<number> {
+    return this.#options.store.countLive(imageArn, imageVersion);
+  }
+
+  find(endpointLabel: string): EndpointTarget | undefined {
+    return this.#byLabel.get(endpointLabel);
+  }
+
+  /** Re-attaches what outlived the server, finishes what was interrupted, and removes what belongs to nobody. */
+  async recover(): Promise<void> {
+    const { store, engine, hostId, microvmsDirectory } = this.#options;
+    await mkdir(microvmsDirectory, { recursive: true, mode: 0o700 });
+    const rows = await store.listLive(hostId);
+    const known = rows.flatMap((row) => (row.machine_json === null ? [] : [(JSON.parse(row.machine_json) as StoredMachine).handle.pid]));
+    await engine.killStrays(microvmsDirectory, new Set(known));
+    const lives = rows.map((row) => this.#adopt(new MicrovmLife(this.#options, row)));
+    for (const row of await store.listTerminated(hostId)) this.#byLabel.set(row.endpoint_label, new MicrovmLife(this.#options, row));
+    await Promise.all(lives.map((life) => life.recover()));
+    await this.removeExpired();
+  }
+
+  /** Forgets microVMs that ended long ago, and folders without a row. */
+  async removeExpired(): Promise<void> {
+    const { store, microvmsDirectory } = this.#options;
+    for (const row of await store.purgeTerminated(Date.now() - TERMINATED_RETENTION_MS)) this.#byLabel.delete(row.endpoint_label);
+    for (const name of await readdir(microvmsDirectory)) {
+      if ((await store.find(name)) === undefined) await rm(join(microvmsDirectory, name), { recursive: true, force: true });
+    }
+  }
+
+  /** Puts every running microVM to sleep: nothing runs on, nothing is lost. */
+  async parkAll(onParked: (done: number, all: number) => void = () => {}): Promise<void> {
+    const lives = [...this.#byId.values()];
+    let done = 0;
+    await Promise.all(lives.map((life) => life.park().finally(() => onParked(++done, lives.length))));
+  }
+
+  #adopt(life: MicrovmLife): MicrovmLife {
+    this.#byId.set(life.microvmId, life);
+    this.#byLabel.set(life.row.endpoint_label, life);
+    // The label stays: a request to an ended microVM is told so (contract 4.3), until its row expires.
+    life.onEnded = () => this.#byId.delete(life.microvmId);
+    return life;
+  }
+}
+
+async function settleSoon(transition: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, SETTLE_MS)));
+  await Promise.race([transition, limit]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,12 @@
+/** `$CATNAP_HOME/server.json`: what the command line needs to know of a running server. */
+export interface ServerInfo {
+  readonly pid: number;
+  readonly apiUrl: string;
+  readonly endpointPort: number;
+  readonly region: string;
+  readonly accountId: string;
+  readonly domain: string;
+  readonly caBundle: string;
+  readonly credentials: string;
+  readonly acceleration: string;
+}
