@@ -6,10 +6,13 @@ export interface AccessRequest {
   /** "s3:GetObject" */
   readonly action: string;
   readonly resource: string;
+  /** The image or microVM on whose behalf it happens: `aws:SourceArn` in conditions. */
+  readonly sourceArn?: string;
 }
 
 export type AccessDecision =
-  | { readonly allowed: true }
+  /** `by` names the statement that allows it. */
+  | { readonly allowed: true; readonly by?: string }
   /** Why not: role missing, not assumable by the service, no statement allows it, or a statement denies it. */
   | { readonly allowed: false; readonly why: string };
 

@@ -13,7 +13,9 @@ export interface BuildRequest {
   readonly memoryMiB: number;
   readonly environment: Readonly<Record<string, string>>;
   readonly allCapabilities: boolean;
-  /** Where the template's files and build.log go: `<home>/images/<image id>/<version>`. */
+  /** The `hooks` of the request as given; this version does not call them, and the build log says so. */
+  readonly hooks?: unknown;
+  /** Where the template's files and build.log go: `<home>/images/<build id>`. */
   readonly directory: string;
 }
 

@@ -25,6 +25,7 @@ export const ERROR_CATALOGUE = {
   ERR_STORE: { fault: "system", retryable: false, message: "The state store failed." },
   ERR_BUILD: { fault: "user", retryable: false, message: "The image build failed." },
   ERR_CANCELLED: { fault: "user", retryable: true, message: "The operation was cancelled." },
+  ERR_POLICY_SYNTAX: { fault: "user", retryable: false, message: "The policy document is not valid." },
   ERR_SERVICE_FAULT: { fault: "user", retryable: false, message: "The request was refused." },
 } as const satisfies Record<string, CatalogueEntry>;
 
