@@ -1,0 +1,51 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CATNAP, mustRun, PROJECT, runProgram } from "./project.ts";
+
+/** A real server in a home of its own, on free ports, driven by the real command line. */
+export interface CatnapServer {
+  readonly home: string;
+  /** What `eval "$(catnap env)"` would set. */
+  readonly clientEnv: () => Record<string, string>;
+  readonly start: () => Promise<void>;
+  /** `kill -9` of the server process; its microVMs run on. */
+  readonly crash: () => Promise<void>;
+  readonly down: () => Promise<void>;
+  /** Ends the server, then removes everything it made. */
+  readonly dispose: () => Promise<void>;
+}
+
+/** Shell variables of ./dev offline-env: where the base image comes from when its registry is out of reach. */
+export async function offlineEnvironment(): Promise<Record<string, string>> {
+  const printed = await mustRun(join(PROJECT, "dev"), ["offline-env"]);
+  return Object.fromEntries([...printed.matchAll(/^export (\w+)='?([^'\n]*)'?$/gm)].map((match) => [match[1], match[2]]));
+}
+
+export async function newCatnapServer(settings: Record<string, string> = {}): Promise<CatnapServer> {
+  const home = await mkdtemp(join(tmpdir(), `catnap-${randomBytes(2).toString("hex")}-`));
+  const env = { ...(await offlineEnvironment()), CATNAP_HOME: home, CATNAP_API_PORT: "0", CATNAP_ENDPOINT_PORT: "0", ...settings };
+  let clientEnv: Record<string, string> = {};
+  const catnap = (...args: string[]) => mustRun(CATNAP, args, { env });
+  const server: CatnapServer = {
+    home,
+    clientEnv: () => ({ ...clientEnv, AWS_PAGER: "" }),
+    async start() {
+      await catnap("up", "--detach");
+      clientEnv = JSON.parse(await catnap("env", "--json")) as Record<string, string>;
+    },
+    async crash() {
+      const pid = Number(await readFile(join(home, "catnap.pid"), "utf8"));
+      process.kill(pid, "SIGKILL");
+      while ((await runProgram("kill", ["-0", String(pid)])).code === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    },
+    down: async () => void (await catnap("down")),
+    async dispose() {
+      await runProgram(CATNAP, ["up", "--detach"], { env }); // a crashed server's machines are found and ended by the next one
+      await runProgram(CATNAP, ["down"], { env });
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+  return server;
+}
