@@ -80,24 +80,8 @@ export class MicrovmLife implements EndpointTarget {
   /** Resolves with the outcome once the machine sleeps; a failed suspend leaves it running. */
   suspend(): Promise<void> {
     return this.#queue.run(async () => {
-      const running = this.#running;
-      if (this.state !== "RUNNING" || running === undefined) return;
-      if (this.#idlePolicy?.suspendedDurationSeconds === 0) return this.#end(STATE_REASONS.lifetime);
-      await this.#update({ state: "SUSPENDING" });
-      this.#idle.set(undefined);
-      this.#announceDown();
-      await this.#stopPump();
-      try {
-        const { changedBytes } = await running.machine.suspend();
-        this.#context.log.info({ microvmId: this.microvmId, changedBytes }, "microVM sleeps");
-      } catch (cause) {
-        this.#context.log.error({ err: cause, microvmId: this.microvmId }, "suspend failed; the microVM goes on");
-        await running.machine.unpause();
-        return this.#becomeRunning(running);
-      }
-      await this.#update({ state: "SUSPENDED", suspended_at: Date.now() });
-      this.#armSleepTimer();
-      this.#doze.set(Date.now() + this.#context.dozeMs);
+      if (this.state === "RUNNING" && this.#idlePolicy?.suspendedDurationSeconds === 0) await this.#end(STATE_REASONS.lifetime);
+      else await this.#fallAsleep();
     });
   }
 
@@ -124,9 +108,11 @@ export class MicrovmLife implements EndpointTarget {
     });
   }
 
-  /** Puts a running microVM to sleep and ends its process at once, for a server that goes down. */
+  /** Puts a running microVM to sleep and ends its process at once, for a server that goes down; the next start wakes it. */
   async park(): Promise<void> {
-    await this.suspend();
+    await this.#queue.run(async () => {}); // a start or wake under way ends first
+    if (this.state === "RUNNING") await this.#update({ parked: 1 });
+    await this.#queue.run(() => this.#fallAsleep());
     await this.#queue.run(() => this.#endDoze());
   }
 
@@ -152,6 +138,7 @@ export class MicrovmLife implements EndpointTarget {
       if (this.state === "TERMINATING") return this.#end(this.#row.state_reason ?? STATE_REASONS.terminated);
       if (this.state === "SUSPENDED") {
         if (attached !== undefined) await this.#discardMachine(attached);
+        if (this.#row.parked === 1) void this.resume().catch((cause: unknown) => this.#context.log.error({ err: cause, microvmId: this.microvmId }, "wake after start failed"));
         return this.#armSleepTimer();
       }
       if (attached !== undefined) {
@@ -189,6 +176,26 @@ export class MicrovmLife implements EndpointTarget {
     return this.#running !== undefined && this.state === "RUNNING" ? this.#running.link : { refused: "gone" };
   }
 
+  async #fallAsleep(): Promise<void> {
+    const running = this.#running;
+    if (this.state !== "RUNNING" || running === undefined) return;
+    await this.#update({ state: "SUSPENDING" });
+    this.#idle.set(undefined);
+    this.#announceDown();
+    await this.#stopPump();
+    try {
+      const { changedBytes } = await running.machine.suspend();
+      this.#context.log.info({ microvmId: this.microvmId, changedBytes }, "microVM sleeps");
+    } catch (cause) {
+      this.#context.log.error({ err: cause, microvmId: this.microvmId }, "suspend failed; the microVM goes on");
+      await running.machine.unpause();
+      return this.#becomeRunning(running);
+    }
+    await this.#update({ state: "SUSPENDED", suspended_at: Date.now() });
+    this.#armSleepTimer();
+    this.#doze.set(Date.now() + this.#context.dozeMs);
+  }
+
   async #bringUp(from: StartRequest["from"]): Promise<void> {
     const running = await startMachine(this.#context, { microvmId: this.microvmId, buildId: this.#row.build_id, from });
     await this.#becomeRunning(running);
@@ -204,7 +211,7 @@ export class MicrovmLife implements EndpointTarget {
     this.#running = running;
     void running.machine.exited.then(() => this.#onMachineExited(running));
     this.#lastActivity = Date.now();
-    await this.#update({ state: "RUNNING", suspended_at: null, last_activity_at: this.#lastActivity });
+    await this.#update({ state: "RUNNING", suspended_at: null, parked: 0, last_activity_at: this.#lastActivity });
     await discardDifference(this.#directory);
     this.#pump = new LogPump({
       link: running.link,
@@ -288,7 +295,7 @@ export class MicrovmLife implements EndpointTarget {
 
   #armSleepTimer(): void {
     const policy = this.#idlePolicy;
-    if (policy !== undefined) this.#asleep.set(must(this.#row.suspended_at, "a time of suspension") + policy.suspendedDurationSeconds * 1000);
+    if (policy !== undefined && this.#row.parked === 0) this.#asleep.set(must(this.#row.suspended_at, "a time of suspension") + policy.suspendedDurationSeconds * 1000);
   }
 
   async #update(change: MicrovmChange): Promise<void> {

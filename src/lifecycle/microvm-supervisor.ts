@@ -46,6 +46,7 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
       request_json: storeRequest(request),
       machine_json: null,
       log_offset: 0,
+      parked: 0,
       last_activity_at: now,
       suspended_at: null,
       started_at: now,

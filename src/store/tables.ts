@@ -61,6 +61,8 @@ export interface Database {
     /** Slot number and MachineHandle while a process exists. */
     machine_json: string | null;
     log_offset: Generated<number>;
+    /** 1 while a microVM that ran sleeps only because the server went down: the next start wakes it. */
+    parked: Generated<number>;
     last_activity_at: number;
     suspended_at: number | null;
     started_at: number;

@@ -19,7 +19,7 @@ CREATE TABLE image_builds (
 CREATE TABLE microvms (
   id TEXT PRIMARY KEY, account_id TEXT NOT NULL, region TEXT NOT NULL, host_id TEXT NOT NULL, image_arn TEXT NOT NULL,
   image_version TEXT NOT NULL, build_id TEXT NOT NULL, state TEXT NOT NULL, state_reason TEXT, endpoint_label TEXT NOT NULL UNIQUE,
-  endpoint TEXT NOT NULL, request_json TEXT NOT NULL, machine_json TEXT, log_offset INTEGER NOT NULL DEFAULT 0,
+  endpoint TEXT NOT NULL, request_json TEXT NOT NULL, machine_json TEXT, log_offset INTEGER NOT NULL DEFAULT 0, parked INTEGER NOT NULL DEFAULT 0,
   last_activity_at INTEGER NOT NULL, suspended_at INTEGER, started_at INTEGER NOT NULL, terminated_at INTEGER
 ) STRICT;
 CREATE INDEX microvms_by_image ON microvms (image_arn);
