@@ -1,0 +1,69 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "boot.h"
+#include "file-text.h"
+#include "log.h"
+#include "modules.h"
+
+static void mount_or_die(const char *type, const char *target, unsigned long flags, const char *options)
+{
+	if (mkdir(target, 0755) < 0 && errno != EEXIST)
+		die("mkdir %s", target);
+	if (mount(type, target, type, flags, options) < 0)
+		die("mount %s", target);
+}
+
+static void open_console(void)
+{
+	int fd = open("/dev/console", O_RDWR | O_NOCTTY);
+	if (fd < 0)
+		return;
+	for (int target = STDIN_FILENO; target <= STDERR_FILENO; target++)
+		dup2(fd, target);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+/*
+ * pivot_root refuses to leave the initramfs, which is what the app's namespace must do later; so the agent lives on a
+ * tmpfs laid over it. The module files move along: fuse is loaded on demand.
+ */
+static void leave_initramfs(void)
+{
+	mount_or_die("tmpfs", "/root", 0, "mode=755,size=1m");
+	mkdir("/root/modules", 0755);
+	if (mount("/modules", "/root/modules", NULL, MS_BIND, NULL) < 0)
+		die("bind /modules");
+	if (chdir("/root") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
+		die("leaving the initramfs");
+}
+
+static void set_kernel_options(void)
+{
+	/* As container runtimes do: the app may bind low ports and ping without privileges. */
+	file_write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+	file_write("/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
+	/* Nothing on the far side speaks IPv6; loopback keeps ::1. */
+	file_write("/proc/sys/net/ipv6/conf/eth0/disable_ipv6", "1");
+}
+
+void boot_system(void)
+{
+	mount_or_die("devtmpfs", "/dev", MS_NOSUID, NULL);
+	open_console();
+	umask(022);
+	modules_load("/modules/boot");
+	leave_initramfs();
+	mount_or_die("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	mount_or_die("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	mount_or_die("devtmpfs", "/dev", MS_NOSUID, NULL);
+	mount_or_die("cgroup2", "/sys/fs/cgroup", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	set_kernel_options();
+	/* Every relay takes two descriptors. */
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){8192, 8192});
+}

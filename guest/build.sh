@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# Builds what a microVM boots from into .cache/guest: the distribution's cloud kernel (vmlinux, on arm64 Image), the
+# agent, and the initramfs that holds it. Quick when nothing changed: every step is stamped with what it was made from.
+#
+#   guest/build.sh            make what is missing or out of date
+#   guest/build.sh --update   also look for a newer kernel
+#
+# Needs: apt, dpkg, gcc with a static libc, cpio, node 24 (the project's own is found by itself).
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=$(cd "$here/.." && pwd)/.cache
+out=$cache/guest
+PATH=$cache/node/bin:$PATH
+mkdir -p "$out"
+
+# One builder at a time; the others find the work done.
+exec 9>"$out/.lock"
+flock 9
+
+work=$(mktemp -d "$out/.work.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+say() { echo "guest: $*"; }
+fail() { echo "guest: $*" >&2; exit 1; }
+
+# Load order. Devices come from ACPI, so virtio_mmio must be there before the drivers that sit on it.
+boot_modules=(virtio_ring virtio virtio_mmio virtio_blk failover net_failover virtio_net virtio-rng overlay inet_diag tcp_diag)
+all_capabilities_modules=(fuse)
+
+case $(dpkg --print-architecture) in
+  amd64) kernel_file=vmlinux; debian_kernel=linux-image-cloud-amd64 ;;
+  arm64) kernel_file=Image; debian_kernel=linux-image-cloud-arm64 ;;
+  *) fail "no kernel is known for $(dpkg --print-architecture)" ;;
+esac
+
+# The versioned package behind the distribution's cloud kernel meta package.
+kernel_package() {
+  local meta package
+  for meta in "$debian_kernel" linux-image-virtual linux-image-kvm; do
+    package=$(apt-cache depends --no-recommends --no-suggests --important "$meta" 2>/dev/null |
+      sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1)
+    if [[ -n $package ]]; then echo "$package"; return; fi
+  done
+  fail "apt knows no cloud kernel; run: apt-get update"
+}
+
+# Ubuntu keeps part of the modules in a package of their own.
+download_kernel() {
+  local package=$1 modules=${1/linux-image-/linux-modules-}
+  local packages=("$package")
+  if apt-cache show "$modules" >/dev/null 2>&1; then packages+=("$modules"); fi
+  say "downloading ${packages[*]}"
+  (cd "$work" && apt-get download -qq -o APT::Sandbox::User=root "${packages[@]}") || fail "the kernel package could not be downloaded; run: apt-get update"
+  local deb
+  for deb in "$work"/*.deb; do dpkg-deb -x "$deb" "$work/kernel"; done
+}
+
+unpack_kernel_image() {
+  local image=$1 to=$2
+  if [[ $kernel_file == vmlinux ]]; then
+    node "$here/extract-vmlinux.ts" "$image" "$to"
+  elif gzip -t "$image" 2>/dev/null; then
+    gzip -dc "$image" >"$to"
+  else
+    cp "$image" "$to"
+  fi
+}
+
+unpack_module() {
+  local name=$1 to=$2 found
+  found=$(find "$work/kernel" -name "$name.ko" -o -name "$name.ko.xz" -o -name "$name.ko.zst" -o -name "$name.ko.gz" | head -n 1)
+  case $found in
+    "") say "$name is built into the kernel" ;;
+    *.xz) xz -dc "$found" >"$to" ;;
+    *.zst) zstd -qdc "$found" >"$to" ;;
+    *.gz) gzip -dc "$found" >"$to" ;;
+    *) cp "$found" "$to" ;;
+  esac
+}
+
+# The number in front of a module's name is its place in the load order.
+unpack_modules() {
+  local to=$1 place=10 name
+  mkdir -p "$to/boot" "$to/all-capabilities"
+  for name in "${boot_modules[@]}"; do unpack_module "$name" "$to/boot/$((place++))-$name.ko"; done
+  for name in "${all_capabilities_modules[@]}"; do unpack_module "$name" "$to/all-capabilities/$((place++))-$name.ko"; done
+}
+
+build_kernel() {
+  local recipe stamp=$out/kernel.stamp package
+  recipe=$( (echo "${boot_modules[@]}" : "${all_capabilities_modules[@]}"; cat "$here/extract-vmlinux.ts") | sha256sum | cut -d' ' -f1)
+  if [[ ${1:-} != --update && -f $out/$kernel_file && -d $out/modules && $(cat "$stamp" 2>/dev/null) == "$recipe" ]]; then return; fi
+  package=$(kernel_package)
+  download_kernel "$package"
+  unpack_kernel_image "$(find "$work/kernel/boot" -name 'vmlinuz-*' | head -n 1)" "$work/$kernel_file"
+  unpack_modules "$work/modules"
+  rm -rf "$out/modules"
+  mv "$work/modules" "$out/modules"
+  mv "$work/$kernel_file" "$out/$kernel_file"
+  echo "${package#linux-image-} $(dpkg-deb -f "$(find "$work" -maxdepth 1 -name 'linux-image-*.deb' | head -n 1)" Version)" >"$out/kernel-version"
+  echo "$recipe" >"$stamp"
+  say "kernel $(cat "$out/kernel-version")"
+}
+
+build_agent() {
+  local recipe stamp=$out/agent.stamp
+  local flags=(-std=c11 -D_GNU_SOURCE -Os -static -s -ffunction-sections -fdata-sections -Wl,--gc-sections
+    -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2)
+  recipe=$( (gcc --version; echo "${flags[@]}"; sha256sum "$here"/agent/*.[ch]) | sha256sum | cut -d' ' -f1)
+  if [[ -f $out/agent && $(cat "$stamp" 2>/dev/null) == "$recipe" ]]; then return; fi
+  gcc "${flags[@]}" "$here"/agent/*.c -o "$work/agent"
+  mv "$work/agent" "$out/agent"
+  echo "$recipe" >"$stamp"
+  say "agent of $(stat -c %s "$out/agent") bytes"
+}
+
+# Not compressed: unpacking would cost an emulated guest more than copying does.
+build_initramfs() {
+  local recipe stamp=$out/initramfs.stamp root=$work/initramfs
+  recipe=$(cat "$out/kernel.stamp" "$out/agent.stamp" "$out/kernel-version" | sha256sum | cut -d' ' -f1)
+  if [[ -f $out/initramfs.cpio && $(cat "$stamp" 2>/dev/null) == "$recipe" ]]; then return; fi
+  mkdir -p "$root"/{dev,root}
+  cp -r "$out/modules" "$root/modules"
+  install -m 755 "$out/agent" "$root/init"
+  (cd "$root" && find . -print0 | sort -z | cpio --quiet --null --create --format=newc --owner=0:0 --reproducible) >"$work/initramfs.cpio"
+  mv "$work/initramfs.cpio" "$out/initramfs.cpio"
+  echo "$recipe" >"$stamp"
+  say "initramfs of $(stat -c %s "$out/initramfs.cpio") bytes"
+}
+
+build_kernel "${1:-}"
+build_agent
+build_initramfs
