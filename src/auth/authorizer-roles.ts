@@ -14,7 +14,8 @@ export function createRoleAuthorizer({ store }: { store: Store }): Authorizer {
     async authorize(request) {
       const arn = parseRoleArn(request.roleArn);
       const role = arn && arn.accountId === request.accountId ? await findRole(store.db, arn) : undefined;
-      if (!role || role.arn !== request.roleArn) return refused(`the role ${request.roleArn} does not exist in account ${request.accountId}`);
+      if (!role || role.arn !== request.roleArn)
+        return refused(`the role ${request.roleArn} does not exist in account ${request.accountId}`);
       const trust = checkTrust(role.trust_policy, request);
       if (!trust.allowed) return trust;
       const policies = await listRolePolicies(store.db, { accountId: role.account_id, name: role.name });
@@ -33,12 +34,19 @@ function checkTrust(document: string, request: AccessRequest): AccessDecision {
   return decide(answer, what, "no statement of its trust policy allows sts:AssumeRole");
 }
 
-function checkPermissions(policies: readonly { policy_name: string; document: string }[], request: AccessRequest): AccessDecision {
+function checkPermissions(
+  policies: readonly { policy_name: string; document: string }[],
+  request: AccessRequest,
+): AccessDecision {
   const named = policies.map((policy) => ({
     name: `inline policy "${policy.policy_name}"`,
     document: parsePolicy(policy.document, "identity"),
   }));
-  const answer = evaluatePolicies(named, { action: request.action, resource: request.resource, context: contextOf(request) });
+  const answer = evaluatePolicies(named, {
+    action: request.action,
+    resource: request.resource,
+    context: contextOf(request),
+  });
   const what = `${request.roleArn} is not authorized to perform ${request.action} on ${request.resource}`;
   return decide(answer, what, "no statement of the role's policies allows it");
 }

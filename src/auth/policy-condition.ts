@@ -8,7 +8,8 @@ type Comparison = (actual: string, expected: string, context: ContextKeys) => Tr
 
 const OPERATORS: Readonly<Record<string, Comparison>> = {
   StringEquals: (actual, expected, context) => sameText(actual, expected, context, false),
-  StringEqualsIgnoreCase: (actual, expected, context) => sameText(actual.toLowerCase(), expected.toLowerCase(), lowerCaseValues(context), false),
+  StringEqualsIgnoreCase: (actual, expected, context) =>
+    sameText(actual.toLowerCase(), expected.toLowerCase(), lowerCaseValues(context), false),
   StringLike: (actual, expected, context) => sameText(actual, expected, context, true),
   ArnEquals: likeArn,
   ArnLike: likeArn,
@@ -62,7 +63,9 @@ function lookup<T>(table: Readonly<Record<string, T>>, name: string | undefined)
 
 function sameText(actual: string, expected: string, context: ContextKeys, hasWildcards: boolean): Truth {
   const pattern: Pattern | undefined =
-    hasWildcards || expected.includes("${") ? compilePattern(hasWildcards ? expected : escapeWildcards(expected), context) : literalPattern(expected);
+    hasWildcards || expected.includes("${")
+      ? compilePattern(hasWildcards ? expected : escapeWildcards(expected), context)
+      : literalPattern(expected);
   return pattern ? matchesPattern(pattern, actual) : "unknown";
 }
 

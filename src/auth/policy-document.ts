@@ -38,7 +38,15 @@ export interface PolicyCondition {
 export type PolicyKind = "trust" | "identity";
 
 const STATEMENT_ELEMENTS = new Set([
-  "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition",
+  "Sid",
+  "Effect",
+  "Principal",
+  "NotPrincipal",
+  "Action",
+  "NotAction",
+  "Resource",
+  "NotResource",
+  "Condition",
 ]);
 const PRINCIPAL_TYPES = new Set(["Service", "AWS", "Federated", "CanonicalUser"]);
 const ACTION = /^(\*|[a-zA-Z0-9-]+:[a-zA-Z0-9*?]+)$/;
@@ -61,7 +69,8 @@ export function parsePolicy(text: string, kind: PolicyKind): PolicyDocument {
   const statements = (Array.isArray(given) ? given : [given]).map((statement) => parseStatement(statement, kind));
   if (statements.length === 0) throw syntaxError();
   const sids = statements.flatMap(({ sid }) => (sid ? [sid] : []));
-  if (new Set(sids).size !== sids.length) throw new PolicySyntaxError("Statement IDs (SID) in a single policy must be unique.");
+  if (new Set(sids).size !== sids.length)
+    throw new PolicySyntaxError("Statement IDs (SID) in a single policy must be unique.");
   return { version, statements };
 }
 
@@ -95,7 +104,8 @@ function parseActions(statement: Record<string, unknown>): Selection {
   const action = selection(statement, "Action", "NotAction");
   if (!action) throw new PolicySyntaxError("Policy statement must contain actions.");
   for (const pattern of action.patterns) {
-    if (!ACTION.test(pattern)) throw new PolicySyntaxError("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.");
+    if (!ACTION.test(pattern))
+      throw new PolicySyntaxError("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.");
   }
   return action;
 }
@@ -118,7 +128,8 @@ function parseResources(statement: Record<string, unknown>, kind: PolicyKind): S
 function parsePrincipal(statement: Record<string, unknown>, kind: PolicyKind): PrincipalSelection | undefined {
   const { Principal: plain, NotPrincipal: inverse } = statement;
   if (kind === "identity") {
-    if (plain !== undefined || inverse !== undefined) throw new PolicySyntaxError("Policy document should not specify a principal.");
+    if (plain !== undefined || inverse !== undefined)
+      throw new PolicySyntaxError("Policy document should not specify a principal.");
     return undefined;
   }
   if (plain !== undefined && inverse !== undefined) throw syntaxError();

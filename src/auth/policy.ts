@@ -1,5 +1,11 @@
 import { anyTrue, evaluateConditions, not, type Truth } from "./policy-condition.ts";
-import type { PolicyCondition, PolicyDocument, PolicyStatement, PrincipalSelection, Selection } from "./policy-document.ts";
+import type {
+  PolicyCondition,
+  PolicyDocument,
+  PolicyStatement,
+  PrincipalSelection,
+  Selection,
+} from "./policy-document.ts";
 import { compilePattern, matchesPattern, type ContextKeys } from "./policy-pattern.ts";
 
 /*
@@ -46,7 +52,10 @@ export function evaluatePolicies(policies: readonly NamedPolicy[], question: Pol
   const allow = matches.find(({ effect, truth }) => effect === "Allow" && truth === true);
   if (allow) return { effect: "allow", because: allow.label };
   const doubtful = matches.filter(({ truth }) => truth === "unknown").map(({ label }) => label);
-  const because = doubtful.length === 0 ? "" : `${doubtful.join(" and ")} would, but has a condition or variable that Catnap cannot evaluate`;
+  const because =
+    doubtful.length === 0
+      ? ""
+      : `${doubtful.join(" and ")} would, but has a condition or variable that Catnap cannot evaluate`;
   return { effect: "none", because };
 }
 

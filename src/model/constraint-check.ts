@@ -36,7 +36,8 @@ function check(shape: Shape, value: unknown, path: string): string[] {
 
 function stringRules(shape: StringShape, value: unknown): string[] {
   if (typeof value !== "string") return ["Member must be a string"];
-  if (shape.oneOf) return shape.oneOf.includes(value) ? [] : [`Member must satisfy enum value set: [${shape.oneOf.join(", ")}]`];
+  if (shape.oneOf)
+    return shape.oneOf.includes(value) ? [] : [`Member must satisfy enum value set: [${shape.oneOf.join(", ")}]`];
   const broken = brokenLengths(shape, value.length, "length");
   // a pattern is only worth running on a value of acceptable size
   if (broken.length === 0 && shape.pattern && !shape.pattern.regexp.test(value)) {
@@ -51,8 +52,10 @@ function integerRules(shape: IntegerShape, value: unknown): string[] {
 }
 
 function brokenLengths(limits: { min?: number; max?: number }, size: number, what: "length" | "value"): string[] {
-  if (limits.min !== undefined && size < limits.min) return [`Member must have ${what} greater than or equal to ${limits.min}`];
-  if (limits.max !== undefined && size > limits.max) return [`Member must have ${what} less than or equal to ${limits.max}`];
+  if (limits.min !== undefined && size < limits.min)
+    return [`Member must have ${what} greater than or equal to ${limits.min}`];
+  if (limits.max !== undefined && size > limits.max)
+    return [`Member must have ${what} less than or equal to ${limits.max}`];
   return [];
 }
 
@@ -96,7 +99,9 @@ function checkStructure(shape: StructureShape, value: unknown, path: string): st
 }
 
 function hasOneMember(shape: StructureShape, value: Record<string, unknown>): boolean {
-  return Object.keys(shape.members).filter((name) => Object.hasOwn(value, name) && !isMissing(value[name])).length === 1;
+  return (
+    Object.keys(shape.members).filter((name) => Object.hasOwn(value, name) && !isMissing(value[name])).length === 1
+  );
 }
 
 function checkMember(shape: Shape, value: unknown, path: string): string[] {

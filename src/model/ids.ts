@@ -14,7 +14,10 @@ export function newBuildId(): string {
 
 /** "AROA" and seventeen characters, as IAM makes them; never reused, so a recreated role is another one. */
 export function newRoleId(): string {
-  const random = Array.from({ length: ROLE_ID_RANDOM_CHARACTERS }, () => ROLE_ID_ALPHABET[randomInt(ROLE_ID_ALPHABET.length)]);
+  const random = Array.from(
+    { length: ROLE_ID_RANDOM_CHARACTERS },
+    () => ROLE_ID_ALPHABET[randomInt(ROLE_ID_ALPHABET.length)],
+  );
   return `AROA${random.join("")}`;
 }
 

@@ -56,5 +56,7 @@ export async function listTemplates(db: Kysely<Database>): Promise<{ buildId: st
     .select(["build_id", "template_json"])
     .where("template_json", "is not", null)
     .execute();
-  return rows.flatMap((row) => (row.template_json === null ? [] : [{ buildId: row.build_id, templateJson: row.template_json }]));
+  return rows.flatMap((row) =>
+    row.template_json === null ? [] : [{ buildId: row.build_id, templateJson: row.template_json }],
+  );
 }

@@ -53,13 +53,19 @@ export function listRoles(
   page: Page = {},
 ): Promise<RoleRow[]> {
   let query = db.selectFrom("iam_roles").selectAll().where("account_id", "=", of.accountId);
-  query = query.where((where) => where(where.fn<string>("substr", ["path", where.val(1), where.val(of.pathPrefix.length)]), "=", of.pathPrefix));
+  query = query.where((where) =>
+    where(where.fn<string>("substr", ["path", where.val(1), where.val(of.pathPrefix.length)]), "=", of.pathPrefix),
+  );
   if (page.after !== undefined) query = query.where("name", ">", page.after);
   if (page.limit !== undefined) query = query.limit(page.limit);
   return query.orderBy("name").execute();
 }
 
-export function findRolePolicy(db: Kysely<Database>, key: RoleKey, policyName: string): Promise<RolePolicyRow | undefined> {
+export function findRolePolicy(
+  db: Kysely<Database>,
+  key: RoleKey,
+  policyName: string,
+): Promise<RolePolicyRow | undefined> {
   return db
     .selectFrom("iam_role_policies")
     .selectAll()

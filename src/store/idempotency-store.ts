@@ -34,9 +34,17 @@ export async function findAnswer(db: Kysely<Database>, key: TokenKey, now: numbe
 }
 
 /** Remembers the answer to a token (again), and drops tokens past their time. */
-export async function saveAnswer(db: Kysely<Database>, key: TokenKey, answer: StoredAnswer, now: number): Promise<void> {
+export async function saveAnswer(
+  db: Kysely<Database>,
+  key: TokenKey,
+  answer: StoredAnswer,
+  now: number,
+): Promise<void> {
   const content = { request_hash: answer.requestHash, response_json: JSON.stringify(answer.response), created_at: now };
-  await db.deleteFrom("idempotency").where("created_at", "<=", now - RETENTION_MS).execute();
+  await db
+    .deleteFrom("idempotency")
+    .where("created_at", "<=", now - RETENTION_MS)
+    .execute();
   await db
     .insertInto("idempotency")
     .values({ account_id: key.accountId, operation: key.operation, token: key.token, ...content })

@@ -30,7 +30,11 @@ export function listImages(
   owner: ImageOwner,
   page: { after?: string; limit: number },
 ): Promise<ImageRow[]> {
-  let query = db.selectFrom("images").selectAll().where("account_id", "=", owner.accountId).where("region", "=", owner.region);
+  let query = db
+    .selectFrom("images")
+    .selectAll()
+    .where("account_id", "=", owner.accountId)
+    .where("region", "=", owner.region);
   if (page.after !== undefined) query = query.where("name", ">", page.after);
   return query.orderBy("name").limit(page.limit).execute();
 }
@@ -57,7 +61,11 @@ export async function setLastVersion(db: Kysely<Database>, arn: string, number: 
 }
 
 export async function setImageTags(db: Kysely<Database>, arn: string, tags: Record<string, string>): Promise<void> {
-  await db.updateTable("images").set({ tags_json: JSON.stringify(tags) }).where("arn", "=", arn).execute();
+  await db
+    .updateTable("images")
+    .set({ tags_json: JSON.stringify(tags) })
+    .where("arn", "=", arn)
+    .execute();
 }
 
 export function imageTags(row: ImageRow): Record<string, string> {
@@ -69,7 +77,26 @@ export function listImagesInState(db: Kysely<Database>, state: ImageState): Prom
   return db.selectFrom("images").selectAll().where("state", "=", state).execute();
 }
 
+export async function isImageDeleting(db: Kysely<Database>, arn: string): Promise<boolean> {
+  const row = await db.selectFrom("images").select("state").where("arn", "=", arn).executeTakeFirst();
+  return row?.state === "DELETING";
+}
+
 /** Versions and builds go with it. */
 export async function deleteImageRow(db: Kysely<Database>, arn: string): Promise<void> {
   await db.deleteFrom("images").where("arn", "=", arn).execute();
+}
+
+/** MicroVMs of an image, or of one version, that are not TERMINATED: they still read its files. */
+export async function countLiveMicrovms(
+  db: Kysely<Database>,
+  of: { imageArn: string; version?: string },
+): Promise<number> {
+  let query = db
+    .selectFrom("microvms")
+    .select((select) => select.fn.countAll<number>().as("count"))
+    .where("image_arn", "=", of.imageArn)
+    .where("state", "!=", "TERMINATED");
+  if (of.version !== undefined) query = query.where("image_version", "=", of.version);
+  return Number((await query.executeTakeFirstOrThrow()).count);
 }

@@ -29,7 +29,11 @@ export function listVersions(
 }
 
 /** Newest version that may run; that very one when `number` is given. */
-export function findRunnableVersion(db: Kysely<Database>, imageArn: string, number?: number): Promise<VersionRow | undefined> {
+export function findRunnableVersion(
+  db: Kysely<Database>,
+  imageArn: string,
+  number?: number,
+): Promise<VersionRow | undefined> {
   let query = db
     .selectFrom("image_versions")
     .selectAll()
@@ -46,7 +50,10 @@ export interface LatestVersions {
 }
 
 /** Newest ACTIVE and newest FAILED version of each image; contract 3.3. */
-export async function latestVersions(db: Kysely<Database>, imageArns: readonly string[]): Promise<Map<string, LatestVersions>> {
+export async function latestVersions(
+  db: Kysely<Database>,
+  imageArns: readonly string[],
+): Promise<Map<string, LatestVersions>> {
   const latest = new Map<string, { active?: string; failed?: string }>();
   if (imageArns.length === 0) return latest;
   const rows = await db
@@ -92,8 +99,24 @@ export function listVersionsInState(db: Kysely<Database>, state: VersionState): 
   return db.selectFrom("image_versions").selectAll().where("state", "=", state).execute();
 }
 
+export async function isVersionDeleting(
+  db: Kysely<Database>,
+  key: { imageArn: string; version: string },
+): Promise<boolean> {
+  const row = await db
+    .selectFrom("image_versions")
+    .select("state")
+    .where("image_arn", "=", key.imageArn)
+    .where("version", "=", key.version)
+    .executeTakeFirst();
+  return row?.state === "DELETING";
+}
+
 /** Builds go with it. */
-export async function deleteVersionRow(db: Kysely<Database>, key: { imageArn: string; version: string }): Promise<void> {
+export async function deleteVersionRow(
+  db: Kysely<Database>,
+  key: { imageArn: string; version: string },
+): Promise<void> {
   await db
     .deleteFrom("image_versions")
     .where("image_arn", "=", key.imageArn)

@@ -11,7 +11,10 @@ import { mergeTags, roleView, type IamDependencies } from "./role-view.ts";
 
 const DEFAULT_SESSION_SECONDS = 3600;
 
-export function createRole({ store, now }: IamDependencies): Operation<CreateRoleCommandInput, Omit<CreateRoleCommandOutput, "$metadata">> {
+export function createRole({
+  store,
+  now,
+}: IamDependencies): Operation<CreateRoleCommandInput, Omit<CreateRoleCommandOutput, "$metadata">> {
   return async (input, { accountId }) => {
     const name = must(input.RoleName, "a role name");
     const document = must(input.AssumeRolePolicyDocument, "a trust policy");

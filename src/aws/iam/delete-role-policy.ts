@@ -5,7 +5,9 @@ import type { Operation } from "../service.ts";
 import { noSuchRolePolicy } from "./iam-faults.ts";
 import { requireRole, type IamDependencies } from "./role-view.ts";
 
-export function deleteRolePolicy({ store }: IamDependencies): Operation<DeleteRolePolicyCommandInput, Record<string, never>> {
+export function deleteRolePolicy({
+  store,
+}: IamDependencies): Operation<DeleteRolePolicyCommandInput, Record<string, never>> {
   return async (input, context) => {
     const row = await requireRole(store.db, context, must(input.RoleName, "a role name"));
     const policyName = must(input.PolicyName, "a policy name");

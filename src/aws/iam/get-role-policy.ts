@@ -6,7 +6,9 @@ import { noSuchRolePolicy } from "./iam-faults.ts";
 import { encodePolicyText } from "./policy-text.ts";
 import { requireRole, type IamDependencies } from "./role-view.ts";
 
-export function getRolePolicy({ store }: IamDependencies): Operation<GetRolePolicyCommandInput, Omit<GetRolePolicyCommandOutput, "$metadata">> {
+export function getRolePolicy({
+  store,
+}: IamDependencies): Operation<GetRolePolicyCommandInput, Omit<GetRolePolicyCommandOutput, "$metadata">> {
   return async (input, context) => {
     const row = await requireRole(store.db, context, must(input.RoleName, "a role name"));
     const policyName = must(input.PolicyName, "a policy name");

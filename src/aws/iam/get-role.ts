@@ -3,7 +3,9 @@ import { must } from "../../util/assert.ts";
 import type { Operation } from "../service.ts";
 import { readTags, requireRole, roleView, type IamDependencies } from "./role-view.ts";
 
-export function getRole({ store }: IamDependencies): Operation<GetRoleCommandInput, Omit<GetRoleCommandOutput, "$metadata">> {
+export function getRole({
+  store,
+}: IamDependencies): Operation<GetRoleCommandInput, Omit<GetRoleCommandOutput, "$metadata">> {
   return async (input, context) => {
     const row = await requireRole(store.db, context, must(input.RoleName, "a role name"));
     const tags = readTags(row);

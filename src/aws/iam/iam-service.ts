@@ -60,6 +60,8 @@ export function createIamService({ store, now = Date.now }: { store: Store; now?
 
 function notSupported(name: string): Operation {
   return async () => {
-    throw invalidInput(`${name} is not supported by Catnap: it knows roles and their inline policies (CreateRole, PutRolePolicy, ...).`);
+    throw invalidInput(
+      `${name} is not supported by Catnap: it knows roles and their inline policies (CreateRole, PutRolePolicy, ...).`,
+    );
   };
 }

@@ -4,7 +4,9 @@ import type { Operation } from "../service.ts";
 import { requireRole, type IamDependencies } from "./role-view.ts";
 
 /** Always empty: there are no managed policies here, but tools ask before they delete a role. */
-export function listAttachedRolePolicies({ store }: IamDependencies): Operation<
+export function listAttachedRolePolicies({
+  store,
+}: IamDependencies): Operation<
   ListAttachedRolePoliciesCommandInput,
   Omit<ListAttachedRolePoliciesCommandOutput, "$metadata">
 > {

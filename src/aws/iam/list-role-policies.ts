@@ -5,7 +5,9 @@ import type { Operation } from "../service.ts";
 import { markerPage } from "./marker-page.ts";
 import { requireRole, type IamDependencies } from "./role-view.ts";
 
-export function listRolePolicies({ store }: IamDependencies): Operation<ListRolePoliciesCommandInput, Omit<ListRolePoliciesCommandOutput, "$metadata">> {
+export function listRolePolicies({
+  store,
+}: IamDependencies): Operation<ListRolePoliciesCommandInput, Omit<ListRolePoliciesCommandOutput, "$metadata">> {
   return async (input, context) => {
     const row = await requireRole(store.db, context, must(input.RoleName, "a role name"));
     const key = { accountId: row.account_id, name: row.name };

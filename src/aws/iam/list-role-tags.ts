@@ -4,7 +4,9 @@ import type { Operation } from "../service.ts";
 import { markerPage } from "./marker-page.ts";
 import { readTags, requireRole, type IamDependencies } from "./role-view.ts";
 
-export function listRoleTags({ store }: IamDependencies): Operation<ListRoleTagsCommandInput, Omit<ListRoleTagsCommandOutput, "$metadata">> {
+export function listRoleTags({
+  store,
+}: IamDependencies): Operation<ListRoleTagsCommandInput, Omit<ListRoleTagsCommandOutput, "$metadata">> {
   return async (input, context) => {
     const row = await requireRole(store.db, context, must(input.RoleName, "a role name"));
     const tags = readTags(row).sort((a, b) => ((a.Key ?? "") < (b.Key ?? "") ? -1 : 1));

@@ -4,7 +4,9 @@ import type { Operation } from "../service.ts";
 import { markerPage } from "./marker-page.ts";
 import { roleView, type IamDependencies } from "./role-view.ts";
 
-export function listRoles({ store }: IamDependencies): Operation<ListRolesCommandInput, Omit<ListRolesCommandOutput, "$metadata">> {
+export function listRoles({
+  store,
+}: IamDependencies): Operation<ListRolesCommandInput, Omit<ListRolesCommandOutput, "$metadata">> {
   return async (input, { accountId }) => {
     const pathPrefix = input.PathPrefix ?? "/";
     const { items, ...rest } = await markerPage(

@@ -17,7 +17,8 @@ export async function markerPage<T>(
 ): Promise<{ items: T[]; IsTruncated: boolean; Marker?: string }> {
   const size = input.MaxItems ?? DEFAULT_MAX_ITEMS;
   const after = input.Marker === undefined ? undefined : readPageToken(scope, input.Marker);
-  if (input.Marker !== undefined && after === undefined) throw validationError("Invalid Marker: it is not from this list.");
+  if (input.Marker !== undefined && after === undefined)
+    throw validationError("Invalid Marker: it is not from this list.");
   const rows = await fetch({ after, limit: size + 1 });
   const items = rows.slice(0, size);
   const last = items.at(-1);

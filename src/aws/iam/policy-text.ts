@@ -12,7 +12,8 @@ export function checkPolicyText(text: string, kind: PolicyKind): void {
   try {
     parsePolicy(text, kind);
   } catch (cause) {
-    if (cause instanceof PolicySyntaxError) throw new ServiceFault("MalformedPolicyDocumentException", cause.message, { cause });
+    if (cause instanceof PolicySyntaxError)
+      throw new ServiceFault("MalformedPolicyDocumentException", cause.message, { cause });
     throw cause;
   }
 }
@@ -30,5 +31,8 @@ export function policySize(text: string): number {
 
 /** IAM gives documents back URL-encoded (RFC 3986). */
 export function encodePolicyText(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }

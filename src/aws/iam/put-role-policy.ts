@@ -18,9 +18,16 @@ export function putRolePolicy({ store }: IamDependencies): Operation<PutRolePoli
       );
       const total = others.reduce((sum, policy) => sum + policySize(policy.document), policySize(document));
       if (total > MAX_INLINE_POLICY_CHARACTERS) {
-        throw limitExceeded(`Maximum policy size of ${MAX_INLINE_POLICY_CHARACTERS} bytes exceeded for role ${row.name}`);
+        throw limitExceeded(
+          `Maximum policy size of ${MAX_INLINE_POLICY_CHARACTERS} bytes exceeded for role ${row.name}`,
+        );
       }
-      await putRolePolicyRow(db, { account_id: row.account_id, role_name: row.name, policy_name: policyName, document });
+      await putRolePolicyRow(db, {
+        account_id: row.account_id,
+        role_name: row.name,
+        policy_name: policyName,
+        document,
+      });
       return {};
     });
 }

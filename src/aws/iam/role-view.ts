@@ -42,8 +42,10 @@ export function readTags(row: RoleRow): Tag[] {
 /** Adds to or replaces in `present`; tag keys differ by more than case. Throws InvalidInput, LimitExceeded. */
 export function mergeTags(present: readonly Tag[], given: readonly Tag[]): Tag[] {
   const keys = given.map((tag) => tag.Key?.toLowerCase());
-  if (new Set(keys).size !== keys.length) throw invalidInput("Duplicate tag keys found. Please note that Tag keys are case insensitive.");
-  if (keys.some((key) => key?.startsWith("aws:"))) throw invalidInput("Tag keys must not begin with aws:, which is reserved.");
+  if (new Set(keys).size !== keys.length)
+    throw invalidInput("Duplicate tag keys found. Please note that Tag keys are case insensitive.");
+  if (keys.some((key) => key?.startsWith("aws:")))
+    throw invalidInput("Tag keys must not begin with aws:, which is reserved.");
   const kept = present.filter((tag) => !keys.includes(tag.Key?.toLowerCase()));
   const merged = [...kept, ...given.map(({ Key, Value }) => ({ Key, Value }))];
   if (merged.length > MAX_TAGS) throw limitExceeded(`Cannot exceed quota for TagsPerRole: ${MAX_TAGS}`);

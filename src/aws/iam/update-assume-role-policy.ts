@@ -5,7 +5,9 @@ import type { Operation } from "../service.ts";
 import { checkTrustPolicyText } from "./policy-text.ts";
 import { requireRole, type IamDependencies } from "./role-view.ts";
 
-export function updateAssumeRolePolicy({ store }: IamDependencies): Operation<UpdateAssumeRolePolicyCommandInput, Record<string, never>> {
+export function updateAssumeRolePolicy({
+  store,
+}: IamDependencies): Operation<UpdateAssumeRolePolicyCommandInput, Record<string, never>> {
   return (input, context) =>
     store.db.transaction().execute(async (db) => {
       const document = must(input.PolicyDocument, "a policy document");

@@ -8,10 +8,14 @@ export function updateRole({ store }: IamDependencies): Operation<UpdateRoleComm
   return (input, context) =>
     store.db.transaction().execute(async (db) => {
       const row = await requireRole(db, context, must(input.RoleName, "a role name"));
-      await updateRoleRow(db, { accountId: row.account_id, name: row.name }, {
-        description: input.Description,
-        max_session_seconds: input.MaxSessionDuration,
-      });
+      await updateRoleRow(
+        db,
+        { accountId: row.account_id, name: row.name },
+        {
+          description: input.Description,
+          max_session_seconds: input.MaxSessionDuration,
+        },
+      );
       return {};
     });
 }

@@ -2,10 +2,10 @@ import type { GetCallerIdentityCommandInput, GetCallerIdentityCommandOutput } fr
 import type { Operation } from "../service.ts";
 
 /** The account id is the user id of the account's root, as at STS; anybody else is known by their access key. */
-export const getCallerIdentity: Operation<GetCallerIdentityCommandInput, Omit<GetCallerIdentityCommandOutput, "$metadata">> = async (
-  _input,
-  { principal },
-) => {
+export const getCallerIdentity: Operation<
+  GetCallerIdentityCommandInput,
+  Omit<GetCallerIdentityCommandOutput, "$metadata">
+> = async (_input, { principal }) => {
   const isRoot = principal.arn.endsWith(":root");
   return {
     UserId: isRoot ? principal.accountId : principal.accessKeyId,

@@ -18,6 +18,10 @@ export function createStsService(): ServiceDefinition {
 
 function notSupported(name: string): Operation {
   return async () => {
-    throw new ServiceFault("AccessDenied", `${name} is not supported by Catnap: use the access key that catnap env prints.`, { status: 403 });
+    throw new ServiceFault(
+      "AccessDenied",
+      `${name} is not supported by Catnap: use the access key that catnap env prints.`,
+      { status: 403 },
+    );
   };
 }

@@ -1,0 +1,16 @@
+import type { EndpointTokens } from "../../auth/endpoint-token.ts";
+import type { BuildQueue } from "../../lifecycle/build-queue.ts";
+import type { ImageUse } from "../../lifecycle/image-use.ts";
+import type { MicrovmService } from "../../lifecycle/microvm-service.ts";
+import type { Store } from "../../store/store.ts";
+
+/** What the operations of this service work with. */
+export interface Dependencies {
+  readonly store: Store;
+  readonly microvms: MicrovmService;
+  readonly tokens: EndpointTokens;
+  readonly builds: BuildQueue;
+  readonly imageUse: ImageUse;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}

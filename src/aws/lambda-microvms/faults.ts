@@ -1,0 +1,27 @@
+import { ServiceFault } from "../../errors/service-fault.ts";
+
+export function validation(message: string): ServiceFault {
+  return new ServiceFault("ValidationException", message);
+}
+
+export function imageNotFound(arn: string): ServiceFault {
+  return new ServiceFault("ResourceNotFoundException", `MicroVMImage not found for MicroVMImageID: ${arn}`, {
+    members: { resourceId: arn, resourceType: "MicroVMImage" },
+  });
+}
+
+export function versionNotFound(arn: string, version: string): ServiceFault {
+  return new ServiceFault("ResourceNotFoundException", `Version ${version} not found for MicroVMImageID: ${arn}`, {
+    members: { resourceId: `${arn}:${version}`, resourceType: "MicroVMImageVersion" },
+  });
+}
+
+export function microvmNotFound(id: string): ServiceFault {
+  return new ServiceFault("ResourceNotFoundException", `Unable to find microvmIdentifier ${id}`, {
+    members: { resourceId: id, resourceType: "MicroVM" },
+  });
+}
+
+export function imageConflict(arn: string, message: string): ServiceFault {
+  return new ServiceFault("ConflictException", message, { members: { resourceId: arn, resourceType: "MicroVMImage" } });
+}

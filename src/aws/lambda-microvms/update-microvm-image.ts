@@ -1,0 +1,52 @@
+import type { UpdateMicrovmImageCommandInput, UpdateMicrovmImageCommandOutput } from "@aws-sdk/client-lambda-microvms";
+import { findImage, moveImage, setLastVersion } from "../../store/image-store.ts";
+import { latestVersions } from "../../store/version-store.ts";
+import { must } from "../../util/assert.ts";
+import type { Operation } from "../service.ts";
+import { buildSettings } from "./build-settings.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { remember, replay, tokenUse } from "./idempotent.ts";
+import { checkImageArn, requireImage } from "./image-lookup.ts";
+import { busy, STABLE_IMAGE_STATES } from "./image-states.ts";
+import { imageSummary } from "./image-view.ts";
+import { insertPendingVersion } from "./new-version.ts";
+
+type Output = Omit<UpdateMicrovmImageCommandOutput, "$metadata">;
+
+/** Always a new version from the request alone: nothing is inherited (contract 2.1). */
+export function updateMicrovmImage({
+  store,
+  builds,
+  now,
+}: Dependencies): Operation<UpdateMicrovmImageCommandInput, Output> {
+  return async (input, context) => {
+    const identifier = checkImageArn(must(input.imageIdentifier, "an image"));
+    const settings = buildSettings(input, context);
+    const use = tokenUse("UpdateMicrovmImage", input, context);
+    const { response, buildId } = await store.db.transaction().execute(async (db) => {
+      const at = now();
+      const first = await replay<Output>(db, use, {
+        now: at,
+        stillExists: async ({ imageArn, createdAt }) =>
+          (await findImage(db, context, imageArn ?? ""))?.created_at === createdAt?.getTime(),
+      });
+      if (first) return { response: first, buildId: undefined };
+      const image = await requireImage(db, context, identifier);
+      if (!(await moveImage(db, image.arn, { from: STABLE_IMAGE_STATES, to: "UPDATING", at }))) throw busy(image);
+      const number = image.last_version + 1;
+      await setLastVersion(db, image.arn, number);
+      const made = await insertPendingVersion(db, { imageArn: image.arn, number, settings, at }, builds.target);
+      const latest = await latestVersions(db, [image.arn]);
+      const answer: Output = {
+        ...imageSummary({ ...image, state: "UPDATING" }, latest.get(image.arn)),
+        ...settings,
+        updatedAt: new Date(at),
+        imageVersion: made.version,
+      };
+      await remember(db, use, answer, at);
+      return { response: answer, buildId: made.buildId };
+    });
+    if (buildId !== undefined) builds.enqueue(buildId);
+    return response;
+  };
+}

@@ -1,0 +1,119 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { BuildOutcome, BuildRequest } from "../build/image-builder.ts";
+import { BuildFailure } from "../errors/build-failure.ts";
+import { DEFAULT_MEMORY_MIB } from "../model/sizes.ts";
+import { findBuild, updateBuild, type BuildRow } from "../store/build-store.ts";
+import { moveImage } from "../store/image-store.ts";
+import { setVersionState } from "../store/version-store.ts";
+import type { ImageWork } from "./build-queue.ts";
+
+/** Members of a version's `request_json` that a build needs. */
+interface StoredSettings {
+  readonly codeArtifact: { readonly uri: string };
+  readonly buildRoleArn: string;
+  readonly resources?: readonly { readonly minimumMemoryInMiB: number }[];
+  readonly additionalOsCapabilities?: readonly string[];
+  readonly hooks?: unknown;
+  readonly environmentVariables?: Readonly<Record<string, string>>;
+}
+
+/** Takes one build from PENDING to its outcome. Resolves with the outcome recorded, or none when `signal` aborted it. */
+export async function runBuild(work: ImageWork, buildId: string, signal: AbortSignal): Promise<void> {
+  const build = await findBuild(work.store.db, buildId);
+  if (!build || build.state === "SUCCESSFUL" || build.state === "FAILED") return;
+  const request = await buildRequest(work, build);
+  await recordStart(work, build);
+  try {
+    // what an attempt before a crash left would only be in the way
+    await rm(request.directory, { recursive: true, force: true });
+    await mkdir(request.directory, { recursive: true });
+    const outcome = await work.builder.build(request, signal);
+    await recordSuccess(work, build, outcome);
+    work.log.info({ buildId, imageArn: build.image_arn, version: build.version }, "image build succeeded");
+  } catch (err) {
+    if (signal.aborted) return;
+    await recordFailure(work, build, asBuildFailure(err));
+    work.log.warn({ err, buildId, imageArn: build.image_arn, version: build.version }, "image build failed");
+  }
+}
+
+async function buildRequest({ store, paths }: ImageWork, build: BuildRow): Promise<BuildRequest> {
+  const row = await store.db
+    .selectFrom("image_versions")
+    .innerJoin("images", "images.arn", "image_versions.image_arn")
+    .select(["images.name", "images.account_id", "images.region", "image_versions.request_json"])
+    .where("image_versions.image_arn", "=", build.image_arn)
+    .where("image_versions.version", "=", build.version)
+    .executeTakeFirstOrThrow();
+  const settings = JSON.parse(row.request_json) as StoredSettings;
+  return {
+    buildId: build.build_id,
+    imageName: row.name,
+    imageArn: build.image_arn,
+    imageVersion: build.version,
+    accountId: row.account_id,
+    region: row.region,
+    artifactUri: settings.codeArtifact.uri,
+    buildRoleArn: settings.buildRoleArn,
+    memoryMiB: settings.resources?.[0]?.minimumMemoryInMiB ?? DEFAULT_MEMORY_MIB,
+    environment: {
+      ...settings.environmentVariables,
+      // observed 2.7; these keys are refused in requests
+      AWS_LAMBDA_MICROVM_IMAGE_NAME: row.name,
+      AWS_LAMBDA_MICROVM_IMAGE_ARN: build.image_arn,
+      AWS_LAMBDA_MICROVM_IMAGE_VERSION: build.version,
+      AWS_REGION: row.region,
+    },
+    allCapabilities: settings.additionalOsCapabilities?.includes("ALL") ?? false,
+    hooks: settings.hooks,
+    directory: buildDirectory(paths, build.build_id),
+  };
+}
+
+export function buildDirectory(paths: ImageWork["paths"], buildId: string): string {
+  return join(paths.images, buildId);
+}
+
+function recordStart({ store, now }: ImageWork, build: BuildRow): Promise<void> {
+  return store.db.transaction().execute(async (db) => {
+    await updateBuild(db, build.build_id, { state: "IN_PROGRESS" });
+    await setVersionState(db, keyOf(build), { state: "IN_PROGRESS", at: now() });
+  });
+}
+
+function recordSuccess({ store, now }: ImageWork, build: BuildRow, { image, sizes }: BuildOutcome): Promise<void> {
+  return store.db.transaction().execute(async (db) => {
+    const at = now();
+    await updateBuild(db, build.build_id, {
+      state: "SUCCESSFUL",
+      sizes_json: JSON.stringify(sizes),
+      template_json: JSON.stringify(image),
+    });
+    await setVersionState(db, keyOf(build), { state: "SUCCESSFUL", status: "ACTIVE", at });
+    await moveImage(db, build.image_arn, { from: ["CREATING"], to: "CREATED", at });
+    await moveImage(db, build.image_arn, { from: ["UPDATING"], to: "UPDATED", at });
+  });
+}
+
+function recordFailure({ store, now }: ImageWork, build: BuildRow, failure: BuildFailure): Promise<void> {
+  return store.db.transaction().execute(async (db) => {
+    const at = now();
+    // the reason is on the build alone, as at the service (contract 3.3)
+    await updateBuild(db, build.build_id, { state: "FAILED", state_reason: failure.reason });
+    await setVersionState(db, keyOf(build), { state: "FAILED", status: "INACTIVE", at });
+    await moveImage(db, build.image_arn, { from: ["CREATING"], to: "CREATE_FAILED", at });
+    await moveImage(db, build.image_arn, { from: ["UPDATING"], to: "UPDATE_FAILED", at });
+  });
+}
+
+/** Anything that is not a failure of the image is ours: the user gets the service's words, the cause goes to the log. */
+function asBuildFailure(cause: unknown): BuildFailure {
+  return cause instanceof BuildFailure
+    ? cause
+    : new BuildFailure("INTERNAL_PLATFORM_ERROR", "Internal service error", { cause });
+}
+
+function keyOf(build: BuildRow) {
+  return { imageArn: build.image_arn, version: build.version };
+}
