@@ -1,0 +1,81 @@
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { expect, test, vi } from "vitest";
+import { TINY_CONTAINER, TINY_SHAPE, useTinyGuest } from "../../../test/support/tiny-guest.ts";
+import type { GuestLink } from "../../guest-link/guest-link.ts";
+
+type TinyGuest = Awaited<ReturnType<typeof useTinyGuest>>;
+
+/** Counter in memory, counter on disk, and the guest's clock in seconds. */
+async function count(link: GuestLink): Promise<{ memory: number; disk: number; clock: number }> {
+  const stream = await link.relay(8080);
+  if ("refused" in stream) throw new Error(stream.refused);
+  stream.end();
+  const [memory = 0, disk = 0, clock = 0] = (await text(stream)).split(" ").map(Number);
+  return { memory, disk, clock };
+}
+
+async function makeTemplate(tiny: TinyGuest) {
+  const directory = await tiny.directory("image");
+  const { network, link } = await tiny.slot();
+  const machine = await tiny.engine.boot({ directory, shape: TINY_SHAPE, rootfs: tiny.rootfs, upper: join(directory, "disk.upper"), network });
+  await link.waitUntilUp(AbortSignal.timeout(120_000));
+  await link.start(TINY_CONTAINER);
+  await vi.waitFor(async () => expect(await link.listeningPorts([8080])).toEqual([8080]), { timeout: 60_000 });
+  await link.settle();
+  return tiny.engine.snapshot(machine, directory, TINY_SHAPE);
+}
+
+async function wake(link: GuestLink): Promise<void> {
+  await link.wake({ wallClock: new Date(), entropy: crypto.getRandomValues(new Uint8Array(64)) });
+}
+
+test("clones of one template have memory, disk and network of their own, and go on where they slept", async () => {
+  const tiny = await useTinyGuest();
+  const template = await makeTemplate(tiny);
+  const upper = join(template.directory, "disk.upper");
+  const clone = async (name: string) => {
+    const slot = await tiny.slot();
+    const spec = { directory: await tiny.directory(name, upper), template, rootfs: tiny.rootfs, network: slot.network };
+    const machine = await tiny.engine.restore(spec);
+    await wake(slot.link);
+    return { machine, spec, link: slot.link };
+  };
+  const [one, two] = await Promise.all([clone("one"), clone("two")]);
+  for (const expected of [1, 2, 3]) expect(await count(one.link)).toMatchObject({ memory: expected, disk: expected });
+  expect(await count(two.link)).toMatchObject({ memory: 1, disk: 1 });
+
+  const { changedBytes } = await one.machine.suspend();
+  expect(changedBytes).toBeLessThan(32 * 1024 * 1024);
+  await one.machine.kill();
+  const resumed = await tiny.engine.resume(one.spec);
+  await wake(one.link);
+  const after = await count(one.link);
+  expect(after).toMatchObject({ memory: 4, disk: 4 });
+  expect(Math.abs(after.clock - Date.now() / 1000)).toBeLessThan(10);
+
+  await resumed.suspend();
+  await resumed.unpause();
+  expect(await count(one.link)).toMatchObject({ memory: 5, disk: 5 });
+
+  await resumed.kill();
+  await two.machine.kill();
+  expect(await tiny.engine.attach(two.machine.handle)).toBeUndefined();
+});
+
+test("a damaged difference is refused, and no process stays", async () => {
+  const tiny = await useTinyGuest();
+  const template = await makeTemplate(tiny);
+  const slot = await tiny.slot();
+  const directory = await tiny.directory("one", join(template.directory, "disk.upper"));
+  const spec = { directory, template, rootfs: tiny.rootfs, network: slot.network };
+  const machine = await tiny.engine.restore(spec);
+  await wake(slot.link);
+  await machine.suspend();
+  await machine.kill();
+  const file = await open(join(directory, "memory.diff"), "r+");
+  await file.write(Buffer.from("damage"), 0, 6, 8192);
+  await file.close();
+  await expect(tiny.engine.resume(spec)).rejects.toThrow(/checksum/);
+});
