@@ -17,3 +17,18 @@ export const GUEST_NETWORK = {
   gatewayMac: "02:ca:7a:00:00:01",
   dnsAddress: "169.254.169.253",
 } as const;
+
+/** Serial numbers of the two disks: how the guest tells them apart, whatever order it finds them in. */
+export const DISK_SERIALS = { rootfs: "rootfs", upper: "upper" } as const;
+
+/** Longest body of a start request. */
+export const MAX_START_CONFIG_BYTES = 512 * 1024;
+/** Most ports in one listening request. */
+export const MAX_LISTENING_PORTS = 64;
+/** Bounds of the entropy in one wake request. */
+export const MIN_ENTROPY_BYTES = 32;
+export const MAX_ENTROPY_BYTES = 128;
+/** Longest grace period of a stop. */
+export const MAX_GRACE_MS = 3_600_000;
+/** Most output bytes in one frame of the event stream. */
+export const MAX_OUTPUT_FRAME_BYTES = 64 * 1024;
