@@ -1,0 +1,115 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { SecureContext } from "node:tls";
+import type { CertificateAuthority } from "../auth/certificate-authority.ts";
+import { AppError } from "../errors/app-error.ts";
+import { endpointWildcard, parseEndpointName } from "./endpoint-name.ts";
+import { mayUpgrade } from "./upgrade-rules.ts";
+
+const MAX_HEADER_BYTES = 32 * 1024;
+const HANDSHAKE_TIMEOUT_MS = 15_000;
+const HEADER_TIMEOUT_MS = 30_000;
+const IDLE_TIMEOUT_MS = 65_000;
+const TIMEOUT_CHECK_MS = 5_000;
+/** Tries to find a port free on both loopback addresses when any port will do. */
+const FREE_PORT_TRIES = 10;
+
+export interface ListenerOptions {
+  readonly bind: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly domain: string;
+  readonly region: string;
+  readonly certificates: CertificateAuthority;
+  /** Attaches what answers requests. */
+  readonly equip: (server: Server) => void;
+}
+
+export interface Listening {
+  readonly port: number;
+  readonly servers: readonly Server[];
+}
+
+/** Opens the TLS listener on `bind`, and on the other loopback address when `bind` is one: *.localhost may be either. */
+export async function listenForEndpoints(options: ListenerOptions): Promise<Listening> {
+  const addresses = addressesOf(options.bind);
+  for (let attempt = 1; ; attempt++) {
+    const listening = await tryListen(options, addresses);
+    if (listening) return listening;
+    if (options.port !== 0 || attempt === FREE_PORT_TRIES) throw portTaken(options.port, addresses.slice(1));
+  }
+}
+
+function addressesOf(bind: string): string[] {
+  if (bind === "127.0.0.1" || bind === "localhost") return ["127.0.0.1", "::1"];
+  return bind === "::1" ? ["::1", "127.0.0.1"] : [bind];
+}
+
+/** Undefined when a further address does not have the port that the first one got. */
+async function tryListen(options: ListenerOptions, [first = "", ...others]: string[]): Promise<Listening | undefined> {
+  const main = createEndpointServer(options);
+  await listen(main, options.port, first).catch((cause: NodeJS.ErrnoException) => {
+    throw listenError(cause, options.port, first);
+  });
+  const { port } = main.address() as AddressInfo;
+  const servers = [main];
+  for (const address of others) {
+    const server = createEndpointServer(options);
+    try {
+      await listen(server, port, address);
+      servers.push(server);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") continue; // a host without this address family
+      for (const open of servers) open.close();
+      return undefined;
+    }
+  }
+  return { port, servers };
+}
+
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  server.listen({ port, host });
+  await once(server, "listening");
+}
+
+function createEndpointServer(options: ListenerOptions): Server {
+  const server = createServer({
+    SNICallback: (name, done) => chooseContext(name, options, done),
+    ALPNProtocols: ["http/1.1"],
+    minVersion: "TLSv1.2",
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: HEADER_TIMEOUT_MS,
+    requestTimeout: 0,
+    keepAliveTimeout: IDLE_TIMEOUT_MS,
+    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    insecureHTTPParser: false,
+    requireHostHeader: false, // the proxy's own refusal carries a request id
+    noDelay: true,
+    shouldUpgradeCallback: mayUpgrade,
+  });
+  server.maxHeadersCount = 0; // bytes bound it; a count would drop fields without a word
+  options.equip(server);
+  return server;
+}
+
+/** A foreign name gets the region's certificate too, so that a client which insists reads a refusal and not an alert. */
+function chooseContext(name: string, options: ListenerOptions, done: (error: Error | null, context?: SecureContext) => void): void {
+  const region = parseEndpointName(name.replace(/\.$/, ""), options.domain)?.region ?? options.region;
+  options.certificates.contextFor(endpointWildcard(region, options.domain)).then(
+    (context) => done(null, context),
+    (error: Error) => done(error),
+  );
+}
+
+function listenError(cause: NodeJS.ErrnoException, port: number, host: string): AppError {
+  if (cause.code === "EADDRINUSE") return portTaken(port, [host]);
+  const hint = cause.code === "EACCES" ? "; ports below 1024 need root, or set CATNAP_ENDPOINT_PORT" : "; check CATNAP_BIND";
+  return new AppError("ERR_CONFIG_INVALID", { message: `Cannot listen on ${host} port ${port} (${cause.code})${hint}`, cause });
+}
+
+function portTaken(port: number, hosts: readonly string[]): AppError {
+  const message = `Port ${port} of ${hosts.join(", ")} is taken by another program; stop it, or set CATNAP_ENDPOINT_PORT`;
+  return new AppError("ERR_CONFIG_INVALID", { message });
+}

@@ -1,0 +1,112 @@
+import { randomUUID } from "node:crypto";
+import { ServerResponse, type IncomingMessage } from "node:http";
+import type { Server } from "node:https";
+import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+import type { CertificateAuthority } from "../auth/certificate-authority.ts";
+import type { EndpointTokens } from "../auth/endpoint-token.ts";
+import type { Config } from "../config/options.ts";
+import type { EndpointDirectory } from "../lifecycle/microvm-service.ts";
+import type { Log } from "../observability/log.ts";
+import { clientErrorHandler, OpenAnswers } from "./client-errors.ts";
+import { listenForEndpoints, type Listening } from "./endpoint-listener.ts";
+import { ExchangeServer } from "./exchange-server.ts";
+import { MicrovmLives } from "./microvm-lives.ts";
+import { rawRefusal } from "./refusal.ts";
+
+/** How long open requests may go on once the proxy closes. */
+const CLOSE_GRACE_MS = 2000;
+
+export interface EndpointProxyOptions {
+  readonly directory: EndpointDirectory;
+  readonly tokens: EndpointTokens;
+  readonly certificates: CertificateAuthority;
+  readonly config: Pick<Config, "bind" | "endpointPort" | "domain" | "region">;
+  readonly log: Log;
+  readonly now?: () => number;
+  /** Longest a request is held for a waking microVM; 60 s. */
+  readonly wakeDeadlineMs?: number;
+  /** Requests held per waking microVM; 1024. */
+  readonly maxWaiting?: number;
+}
+
+export interface EndpointProxy {
+  /** Resolves once the endpoints accept connections, with the port in use. */
+  listen(): Promise<{ port: number }>;
+  /** Stops accepting, lets open requests end for a moment, then cuts what is left. */
+  close(): Promise<void>;
+}
+
+/** The data plane: TLS in, one microVM's application out (contract 6). */
+export function createEndpointProxy(options: EndpointProxyOptions): EndpointProxy {
+  const { directory, tokens, certificates, config, log, now = Date.now } = options;
+  const lives = new MicrovmLives(options);
+  const context = { directory, tokens, domain: config.domain, now };
+  const exchanges = new ExchangeServer({ context, lives, log });
+  const upgraded = new Set<Duplex>();
+  let listening: Listening | undefined;
+
+  return {
+    async listen() {
+      listening = await listenForEndpoints({
+        bind: config.bind,
+        port: config.endpointPort,
+        domain: config.domain,
+        region: config.region,
+        certificates,
+        equip: (server) => equip(server, exchanges, upgraded, log),
+      });
+      return { port: listening.port };
+    },
+    async close() {
+      await Promise.all((listening?.servers ?? []).map(closeServer));
+      for (const socket of upgraded) socket.destroy();
+      lives.close();
+    },
+  };
+}
+
+function equip(server: Server, exchanges: ExchangeServer, upgraded: Set<Duplex>, log: Log): void {
+  const open = new OpenAnswers();
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    const { socket } = request;
+    open.add(socket);
+    response.once("close", () => open.remove(socket));
+    void exchanges.serve({ request, response, requestId: randomUUID() });
+  };
+  server.on("request", serve);
+  server.on("checkContinue", serve);
+  server.on("upgrade", (request, socket, early) => {
+    // An upgrade behind unanswered requests would let its bytes overtake their answers.
+    if (open.of(socket) > 0) return void socket.destroy();
+    upgraded.add(socket);
+    socket.once("close", () => upgraded.delete(socket));
+    const response = attachResponse(request, socket as TLSSocket);
+    void exchanges.serve({ request, response, requestId: randomUUID(), upgrade: { socket, early } });
+  });
+  server.on("connect", (_request, socket) => socket.end(rawRefusal({ refused: "method-not-allowed" }, randomUUID())));
+  server.on("clientError", clientErrorHandler(open));
+  server.on("tlsClientError", (error) => log.debug({ err: error }, "a TLS handshake failed"));
+}
+
+/** node hands over the bare connection of an upgrade; until the protocol changes, answers on it are still HTTP. */
+function attachResponse(request: IncomingMessage, socket: TLSSocket): ServerResponse {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  socket.on("error", () => socket.destroy());
+  socket.on("drain", () => response.emit("drain"));
+  response.once("finish", () => socket.destroySoon());
+  return response;
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

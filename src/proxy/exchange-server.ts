@@ -1,0 +1,93 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+import type { EndpointTarget } from "../lifecycle/microvm-service.ts";
+import type { Log } from "../observability/log.ts";
+import { Activity } from "./activity.ts";
+import type { Exchange, Outcome, Route } from "./exchange.ts";
+import { forwardRequest } from "./forward-request.ts";
+import { forwardUpgrade } from "./forward-upgrade.ts";
+import type { MicrovmLife } from "./microvm-life.ts";
+import type { MicrovmLives } from "./microvm-lives.ts";
+import { sendRefusal, type Refusal } from "./refusal.ts";
+import { readRequestHead } from "./request-head.ts";
+import { resolveDestination, type ResolveContext } from "./resolve-destination.ts";
+
+export interface Incoming {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  readonly upgrade?: { readonly socket: Duplex; readonly early: Buffer };
+}
+
+interface ExchangeServerOptions {
+  readonly context: ResolveContext;
+  readonly lives: MicrovmLives;
+  readonly log: Log;
+}
+
+/** Takes each request through check, destination, wake and forwarding. */
+export class ExchangeServer {
+  readonly #options: ExchangeServerOptions;
+
+  constructor(options: ExchangeServerOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects: every request ends with an answer or a cut connection. */
+  async serve(incoming: Incoming): Promise<void> {
+    const { response, requestId } = incoming;
+    try {
+      const outcome = await this.#answer(incoming);
+      if (typeof outcome === "object") sendRefusal(response, outcome, requestId);
+    } catch (error) {
+      this.#options.log.error({ err: error, requestId }, "the endpoint proxy failed on a request");
+      sendRefusal(response, { refused: "internal" }, requestId);
+    }
+  }
+
+  async #answer({ request, response, requestId, upgrade }: Incoming): Promise<Outcome> {
+    const head = readRequestHead({
+      method: request.method ?? "",
+      url: request.url ?? "",
+      rawHeaders: request.rawHeaders,
+      serverName: serverNameOf(request.socket as TLSSocket),
+      isUpgrade: upgrade !== undefined,
+    });
+    if ("refused" in head) return head;
+    const destination = await resolveDestination(head, this.#options.context);
+    if ("refused" in destination) return destination;
+    const { target, port } = destination;
+    const exchange = { request, response, head, requestId };
+    const forward = (route: Route) => (upgrade ? forwardUpgrade({ ...exchange, ...upgrade }, route) : forwardRequest(exchange, route));
+    const first = await this.#try(exchange, target, port, forward);
+    if (first !== "stale") return first;
+    this.#options.lives.current(target)?.agent.dropIdle(port, 0);
+    const second = await this.#try(exchange, target, port, forward);
+    return second === "stale" ? { refused: "microvm-unreachable" } : second;
+  }
+
+  async #try(exchange: Exchange, target: EndpointTarget, port: number, forward: (route: Route) => Promise<Outcome>): Promise<Outcome> {
+    const life = this.#options.lives.current(target) ?? (await this.#wake(target, exchange.response));
+    if ("refused" in life) return life;
+    if (exchange.response.destroyed) return "answered";
+    return await forward({ life, port, activity: new Activity(target) });
+  }
+
+  async #wake(target: EndpointTarget, response: ServerResponse): Promise<MicrovmLife | Refusal> {
+    const clientGone = new AbortController();
+    const abort = (): void => clientGone.abort();
+    response.once("close", abort);
+    if (response.destroyed) abort();
+    try {
+      return await this.#options.lives.reach(target, clientGone.signal);
+    } finally {
+      response.off("close", abort);
+    }
+  }
+}
+
+/** `false` when the client sent no name; the types do not say so. */
+function serverNameOf(socket: TLSSocket & { servername?: string | false | null }): string | undefined {
+  return typeof socket.servername === "string" ? socket.servername : undefined;
+}

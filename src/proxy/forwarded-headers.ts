@@ -1,0 +1,91 @@
+import { STATUS_CODES } from "node:http";
+import type { RequestHead } from "./request-head.ts";
+
+const REQUEST_ID = "x-amzn-requestid";
+const PROXY_PREFIX = "x-aws-proxy-";
+
+/** Fields of one connection, not of the message (RFC 9110, 7.6.1); framing is written anew on each side. */
+const HOP_BY_HOP = new Set([
+  "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "transfer-encoding", "upgrade",
+]);
+
+/** Fields that may not come after the body: they say how to read or route it (RFC 9110, 6.5.1). */
+const NOT_IN_TRAILERS = new Set([...HOP_BY_HOP, "host", "content-length", "trailer", "authorization", "set-cookie", REQUEST_ID]);
+
+/** Methods whose requests node writes without a body unless told of one. */
+const BODYLESS_METHODS = new Set(["GET", "HEAD", "DELETE", "OPTIONS"]);
+
+/** The header fields the application gets, in the order and spelling of the client (contract 6.1). */
+export function requestHeaders(method: string, rawHeaders: readonly string[], head: RequestHead, requestId: string): string[] {
+  const dropped = connectionOptions(rawHeaders);
+  const kept: string[] = [];
+  let wantsTrailers = false;
+  let hasLength = false;
+  eachHeader(rawHeaders, (name, value, lower) => {
+    if (lower === "te") wantsTrailers ||= /(?:^|,)\s*trailers\s*(?:,|$)/i.test(value);
+    if (HOP_BY_HOP.has(lower) || lower.startsWith(PROXY_PREFIX) || lower === REQUEST_ID) return;
+    if (lower === "sec-websocket-protocol" || dropped?.has(lower)) return;
+    hasLength ||= lower === "content-length";
+    kept.push(name, value);
+  });
+  if (head.subprotocols.application.length > 0) kept.push("Sec-WebSocket-Protocol", head.subprotocols.application.join(", "));
+  if (head.body === "chunked") kept.push("Transfer-Encoding", "chunked");
+  else if (!hasLength && !BODYLESS_METHODS.has(method)) kept.push("Content-Length", "0");
+  if (wantsTrailers) kept.push("TE", "trailers");
+  kept.push(REQUEST_ID, requestId);
+  return kept;
+}
+
+/** The header fields the client gets. */
+export function responseHeaders(rawHeaders: readonly string[], requestId: string): string[] {
+  const dropped = connectionOptions(rawHeaders);
+  const kept: string[] = [];
+  eachHeader(rawHeaders, (name, value, lower) => {
+    if (HOP_BY_HOP.has(lower) || lower === REQUEST_ID || dropped?.has(lower)) return;
+    kept.push(name, value);
+  });
+  kept.push(REQUEST_ID, requestId);
+  return kept;
+}
+
+/** Trailer fields as pairs, without those that would change how the message is read. */
+export function trailerFields(rawTrailers: readonly string[]): [string, string][] {
+  const kept: [string, string][] = [];
+  eachHeader(rawTrailers, (name, value, lower) => {
+    if (!NOT_IN_TRAILERS.has(lower) && !lower.startsWith(PROXY_PREFIX)) kept.push([name, value]);
+  });
+  return kept;
+}
+
+/** A response head as bytes, for a connection that has left HTTP. */
+export function rawResponseHead(status: number, headers: readonly string[]): string {
+  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
+  eachHeader(headers, (name, value) => {
+    text += `${name}: ${value}\r\n`;
+  });
+  return `${text}\r\n`;
+}
+
+/** Whether a header field is present. */
+export function hasHeader(rawHeaders: readonly string[], wanted: string): boolean {
+  return rawHeaders.some((name, index) => index % 2 === 0 && name.toLowerCase() === wanted);
+}
+
+/** Further names that the Connection fields declare to be of this connection only. */
+function connectionOptions(rawHeaders: readonly string[]): Set<string> | undefined {
+  let names: Set<string> | undefined;
+  eachHeader(rawHeaders, (_name, value, lower) => {
+    if (lower !== "connection" || value === "keep-alive") return;
+    names ??= new Set();
+    for (const option of value.split(",")) names.add(option.trim().toLowerCase());
+  });
+  names?.delete("content-length"); // an application may not make us forget where its answer ends
+  return names;
+}
+
+function eachHeader(raw: readonly string[], visit: (name: string, value: string, lower: string) => void): void {
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] ?? "";
+    visit(name, raw[i + 1] ?? "", name.toLowerCase());
+  }
+}

@@ -1,0 +1,94 @@
+import type { ServerResponse } from "node:http";
+
+/** Why the proxy answers a request itself. Refusals are ordinary traffic, so they are values and not errors. */
+export type Refusal =
+  /** The request breaks HTTP or the proxy's own rules; `why` is shown to the client. */
+  | { readonly refused: "malformed"; readonly why: string }
+  | { readonly refused: "method-not-allowed" }
+  | { readonly refused: "header-too-large" }
+  | { readonly refused: "request-timeout" }
+  /** No token, or none that opens, or an expired one. */
+  | { readonly refused: "missing-authentication" }
+  /** A genuine token, but not of the microVM that SNI and Host name. */
+  | { readonly refused: "token-mismatch" }
+  | { readonly refused: "port-denied" }
+  /** A shell token where no shell is spoken. */
+  | { readonly refused: "shell-token" }
+  | { readonly refused: "asleep" }
+  | { readonly refused: "too-many-waiting" }
+  | { readonly refused: "microvm-unreachable" }
+  | { readonly refused: "port-closed"; readonly port: number }
+  /** The application's answer ended early or is not HTTP. */
+  | { readonly refused: "bad-response" }
+  | { readonly refused: "internal" };
+
+export type RefusalKind = Refusal["refused"];
+
+interface RefusalAnswer {
+  readonly status: number;
+  readonly text: string;
+  /** `x-aws-proxy-error`, where the service was seen to send one (contract 6.3). */
+  readonly error?: string;
+}
+
+const ANSWERS: Readonly<Record<RefusalKind, RefusalAnswer>> = {
+  malformed: { status: 400, text: "Malformed request" },
+  "method-not-allowed": { status: 405, text: "Method not allowed" },
+  "header-too-large": { status: 431, text: "Request header fields too large" },
+  "request-timeout": { status: 408, text: "Request header not received in time" },
+  "missing-authentication": { status: 403, text: "Request missing authentication", error: "UNAUTHORIZED" },
+  "token-mismatch": { status: 403, text: "Token authentication failed", error: "UNAUTHORIZED" },
+  "port-denied": { status: 403, text: "Access to port denied", error: "UNAUTHORIZED" },
+  "shell-token": { status: 502, text: "" },
+  asleep: { status: 502, text: "" },
+  "too-many-waiting": { status: 429, text: "Too many requests wait for this MicroVM to wake" },
+  "microvm-unreachable": { status: 502, text: "MicroVM is not reachable", error: "MICROVM_CONNECT_FAILED" },
+  "port-closed": { status: 502, text: "Nothing listens on the port", error: "APP_CONNECT_FAILED" },
+  "bad-response": { status: 502, text: "The application did not give a valid HTTP response" },
+  internal: { status: 500, text: "Internal error" },
+};
+
+export interface RefusalMessage {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** The answer to a refused request (contract 6.1, 6.3). */
+export function refusalMessage(refusal: Refusal, requestId: string): RefusalMessage {
+  const { status, text, error } = ANSWERS[refusal.refused];
+  const body = refusal.refused === "malformed" ? `${text}: ${refusal.why}` : portText(refusal, text);
+  const headers: Record<string, string> = {
+    "x-amzn-requestid": requestId,
+    "cache-control": "private, no-store",
+    "content-length": String(Buffer.byteLength(body)),
+  };
+  if (body !== "") headers["content-type"] = "text/plain; charset=utf-8";
+  if (error !== undefined) headers["x-aws-proxy-error"] = error;
+  return { status, headers, body };
+}
+
+function portText(refusal: Refusal, text: string): string {
+  return refusal.refused === "port-closed" ? `${text} ${refusal.port} of the MicroVM` : text;
+}
+
+/** Answers with a refusal; cuts the client off when part of another answer is already out. */
+export function sendRefusal(response: ServerResponse, refusal: Refusal, requestId: string): void {
+  if (response.destroyed) return;
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const { status, headers, body } = refusalMessage(refusal, requestId);
+  // An unread body would otherwise be drained without an end, only to keep the connection.
+  if (!response.req.complete) response.shouldKeepAlive = false;
+  response.writeHead(status, headers);
+  response.end(body);
+}
+
+/** A refusal as raw bytes, for connections that node's HTTP server gave up on. */
+export function rawRefusal(refusal: Refusal, requestId: string): string {
+  const { status, headers, body } = refusalMessage(refusal, requestId);
+  const lines = Object.entries({ ...headers, connection: "close" }).map(([name, value]) => `${name}: ${value}`);
+  return `HTTP/1.1 ${status} Refused\r\n${lines.join("\r\n")}\r\n\r\n${body}`;
+}

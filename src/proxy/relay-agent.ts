@@ -1,0 +1,75 @@
+import { Agent, type ClientRequest, type ClientRequestArgs } from "node:http";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { RelayRefusal } from "../guest-link/guest-link.ts";
+import { RelayRefusedError } from "./relay-refused-error.ts";
+
+/** Idle connections to the application live this long at most, or as its Keep-Alive header says. */
+const MAX_IDLE_MS = 30_000;
+const MAX_IDLE_CONNECTIONS = 64;
+
+export type Relay = (port: number) => Promise<Duplex | RelayRefusal>;
+
+type OnCreated = (error: Error | null, stream: Duplex) => void;
+
+/** Keeps connections to the ports of one microVM, for one of its lives. */
+export class RelayAgent extends Agent {
+  readonly #relay: Relay;
+  readonly #idleSince = new Map<Duplex, number>();
+
+  constructor(relay: Relay) {
+    super({ keepAlive: true, timeout: MAX_IDLE_MS, maxFreeSockets: MAX_IDLE_CONNECTIONS, scheduling: "lifo" });
+    this.#relay = relay;
+  }
+
+  override getName(options?: ClientRequestArgs): string {
+    return String(options?.port);
+  }
+
+  override createConnection(options: ClientRequestArgs, created?: OnCreated): undefined {
+    const done = (error: Error | null, stream?: Duplex): void => created?.(error, stream as Duplex);
+    this.#relay(Number(options.port)).then(
+      (result) => ("refused" in result ? done(new RelayRefusedError(result)) : done(null, result)),
+      (cause: unknown) => done(new RelayRefusedError({ refused: "guest-unreachable", cause })),
+    );
+  }
+
+  override keepSocketAlive(stream: Duplex): boolean {
+    // Only real sockets have the idle time-out; unread bytes would be taken for the next request's answer.
+    const mayStay = stream instanceof Socket && stream.readableLength === 0 && keepsAlive(super.keepSocketAlive(stream));
+    if (!mayStay) return false;
+    this.#idleSince.set(stream, performance.now());
+    stream.on("data", destroyOnData);
+    stream.once("close", this.#forget);
+    return true;
+  }
+
+  override reuseSocket(stream: Duplex, request: ClientRequest): void {
+    this.#idleSince.delete(stream);
+    stream.off("data", destroyOnData);
+    stream.off("close", this.#forget);
+    super.reuseSocket(stream, request);
+  }
+
+  /** Closes connections idle for longer: the application may be about to close them too. */
+  dropIdle(port: number, maxIdleMs: number): void {
+    const oldest = performance.now() - maxIdleMs;
+    for (const socket of this.freeSockets[String(port)] ?? []) {
+      if ((this.#idleSince.get(socket) ?? 0) < oldest) socket.destroy();
+    }
+  }
+
+  readonly #forget = (): void => {
+    for (const stream of this.#idleSince.keys()) if (stream.destroyed) this.#idleSince.delete(stream);
+  };
+}
+
+/** Nobody asked: whatever an idle application sends would answer the wrong request. */
+function destroyOnData(this: Duplex): void {
+  this.destroy();
+}
+
+/** node returns false to close; its type says void. */
+function keepsAlive(result: unknown): boolean {
+  return result !== false;
+}

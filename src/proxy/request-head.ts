@@ -1,0 +1,124 @@
+import { hostOfHeader } from "./endpoint-name.ts";
+import { DEFAULT_PORT, parsePort } from "./port-scope.ts";
+import type { Refusal } from "./refusal.ts";
+import { parseSubprotocols, type OfferedSubprotocols } from "./websocket-subprotocols.ts";
+
+/** A request as it came from the wire, whatever the HTTP version. */
+export interface RawRequest {
+  readonly method: string;
+  readonly url: string;
+  /** Name, value, name, value …: nothing merged, nothing dropped. */
+  readonly rawHeaders: readonly string[];
+  /** The TLS server name; undefined when the client sent none. */
+  readonly serverName: string | undefined;
+  readonly isUpgrade: boolean;
+}
+
+/** What the proxy itself needs of a request, checked. */
+export interface RequestHead {
+  /** The host that both TLS and Host name; undefined when they differ. */
+  readonly host: string | undefined;
+  readonly token: string | undefined;
+  readonly port: number;
+  readonly subprotocols: OfferedSubprotocols;
+  readonly body: "none" | "sized" | "chunked";
+}
+
+const MAX_URL_CHARACTERS = 16_384;
+/** Names a Connection header may not declare hop-by-hop: dropping them would change where or how a message ends. */
+const NEVER_HOP_BY_HOP = new Set(["host", "content-length", "transfer-encoding", "x-amzn-requestid"]);
+
+/** Checks a request's head, or says what is wrong with it. */
+export function readRequestHead(request: RawRequest): RequestHead | Refusal {
+  if (request.method === "CONNECT" || request.method === "TRACE") return { refused: "method-not-allowed" };
+  if (!isOriginForm(request)) return malformed("the request target must be a path");
+  const headers = collect(request.rawHeaders);
+  if ("refused" in headers) return headers;
+  const host = single(headers.host);
+  if (host === undefined) return malformed("exactly one Host header is needed");
+  const body = bodyOf(headers);
+  if (typeof body === "object") return body;
+  if (headers.isWebSocket && !request.isUpgrade) return malformed("a WebSocket handshake needs GET with Upgrade and Connection");
+  const access = accessOf(headers, request.isUpgrade);
+  if ("refused" in access) return access;
+  const name = hostOfHeader(host);
+  return { ...access, body, host: name !== undefined && name === plainName(request.serverName) ? name : undefined };
+}
+
+interface CollectedHeaders {
+  readonly host: string[];
+  readonly token: string[];
+  readonly port: string[];
+  readonly subprotocols: string[];
+  readonly contentLength: string[];
+  readonly transferEncoding: string[];
+  isWebSocket: boolean;
+}
+
+function collect(rawHeaders: readonly string[]): CollectedHeaders | Refusal {
+  const found: CollectedHeaders = { host: [], token: [], port: [], subprotocols: [], contentLength: [], transferEncoding: [], isWebSocket: false };
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const value = rawHeaders[i + 1] ?? "";
+    switch (rawHeaders[i]?.toLowerCase()) {
+      case "host": found.host.push(value); break;
+      case "x-aws-proxy-auth": found.token.push(value); break;
+      case "x-aws-proxy-port": found.port.push(value); break;
+      case "sec-websocket-protocol": found.subprotocols.push(value); break;
+      case "sec-websocket-key": found.isWebSocket = true; break;
+      case "content-length": found.contentLength.push(value); break;
+      case "transfer-encoding": found.transferEncoding.push(value); break;
+      case "connection":
+        if (value.split(",").some((name) => NEVER_HOP_BY_HOP.has(name.trim().toLowerCase()))) {
+          return malformed("the Connection header names a header that may not be dropped");
+        }
+    }
+  }
+  if (found.token.length > 1) return malformed("several X-aws-proxy-auth headers");
+  if (found.port.length > 1) return malformed("several X-aws-proxy-port headers");
+  return found;
+}
+
+/** node's strict parser refuses most of this already; request smuggling is too costly to rely on one check. */
+function bodyOf({ contentLength, transferEncoding }: CollectedHeaders): RequestHead["body"] | Refusal {
+  if (transferEncoding.length > 0) {
+    if (contentLength.length > 0) return malformed("both Content-Length and Transfer-Encoding");
+    if (single(transferEncoding)?.toLowerCase() !== "chunked") return malformed("the only transfer encoding is chunked");
+    return "chunked";
+  }
+  if (contentLength.length === 0) return "none";
+  const length = single(contentLength);
+  if (length === undefined || !/^\d{1,15}$/.test(length)) return malformed("exactly one Content-Length is allowed");
+  return Number(length) === 0 ? "none" : "sized";
+}
+
+/** Token and port: the header wins over the subprotocol, then comes the default (contract 6.1, 6.4). */
+function accessOf(headers: CollectedHeaders, isUpgrade: boolean): Pick<RequestHead, "token" | "port" | "subprotocols"> | Refusal {
+  const subprotocols = parseSubprotocols(headers.subprotocols);
+  if (subprotocols.tokens.length > 1) return malformed("several authentication subprotocols");
+  if (subprotocols.ports.length > 1) return malformed("several port subprotocols");
+  const usesSubprotocols = isUpgrade && subprotocols.tokens.length + subprotocols.ports.length > 0;
+  if (usesSubprotocols && !subprotocols.hasMarker) return malformed("the subprotocol lambda-microvms is missing");
+  const chosen = single(headers.port) ?? (isUpgrade ? subprotocols.ports[0] : undefined);
+  const port = chosen === undefined ? DEFAULT_PORT : parsePort(chosen);
+  if (port === undefined) return malformed("the port must be a number from 1 to 65535");
+  const token = single(headers.token) ?? (isUpgrade ? subprotocols.tokens[0] : undefined);
+  return { token, port, subprotocols };
+}
+
+/** An absolute target could name another host than Host does, so only paths are taken. */
+function isOriginForm({ method, url }: RawRequest): boolean {
+  if (url.length > MAX_URL_CHARACTERS) return false;
+  return (url === "*" && method === "OPTIONS") || /^\/[\x21-\x7e\x80-\xff]*$/.test(url);
+}
+
+function plainName(name: string | undefined): string | undefined {
+  return name?.toLowerCase().replace(/\.$/, "");
+}
+
+function single(values: readonly string[]): string | undefined {
+  return values.length === 1 ? values[0] : undefined;
+}
+
+function malformed(why: string): Refusal {
+  return { refused: "malformed", why };
+}
