@@ -16,5 +16,5 @@ setup_aws_cli() {
 install_aws_cli() {
   /usr/bin/python3 -m venv "$1" &&
     run_logged "pip awscli" "$1/bin/pip" install --disable-pip-version-check --no-input "awscli==$AWS_CLI_VERSION" &&
-    compgen -G "$1/lib/python3*/site-packages/botocore/data/lambda-microvms" >/dev/null
+    [[ -n $(find "$1/lib" -path '*/data/lambda-microvms/*' -name 'service-2.json*' -print -quit) ]]
 }
