@@ -1,3 +1,4 @@
+import "reflect-metadata"; // before @peculiar/x509, which fails to load without it
 import { createPrivateKey, webcrypto } from "node:crypto";
 import { join } from "node:path";
 import { createSecureContext, type SecureContext } from "node:tls";

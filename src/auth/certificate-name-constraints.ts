@@ -1,3 +1,4 @@
+import "reflect-metadata"; // before @peculiar/x509, which fails to load without it
 import { Extension } from "@peculiar/x509";
 
 const NAME_CONSTRAINTS_OID = "2.5.29.30";

@@ -1,4 +1,4 @@
-import "reflect-metadata";
+import "reflect-metadata"; // before @peculiar/x509, which fails to load without it
 import { createPrivateKey, createPublicKey, webcrypto } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";

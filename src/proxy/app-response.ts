@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Exchange, Route } from "./exchange.ts";
 import { responseHeaders, trailerFields } from "./forwarded-headers.ts";
+import type { RelayRefusal } from "../guest-link/guest-link.ts";
 import { RelayRefusedError } from "./relay-refused-error.ts";
 import type { Refusal } from "./refusal.ts";
 
@@ -42,6 +43,9 @@ function flushHeadSoon(response: ServerResponse, answer: IncomingMessage): void 
 
 /** What a client is told when the application's connection failed before any answer. */
 export function refusalOfError(error: Error, port: number): Refusal {
-  if (!(error instanceof RelayRefusedError)) return { refused: "bad-response" };
-  return error.refusal === "port-closed" ? { refused: "port-closed", port } : { refused: "microvm-unreachable" };
+  return error instanceof RelayRefusedError ? refusalOfRelay(error, port) : { refused: "bad-response" };
+}
+
+export function refusalOfRelay({ refused }: Pick<RelayRefusal, "refused">, port: number): Refusal {
+  return refused === "port-closed" ? { refused, port } : { refused: "microvm-unreachable" };
 }

@@ -76,12 +76,13 @@ function equip(server: Server, exchanges: ExchangeServer, upgraded: Set<Duplex>,
   };
   server.on("request", serve);
   server.on("checkContinue", serve);
-  server.on("upgrade", (request, socket, early) => {
+  server.on("upgrade", (request, duplex, early) => {
+    const socket = duplex as TLSSocket; // the server makes no other
     // An upgrade behind unanswered requests would let its bytes overtake their answers.
     if (open.of(socket) > 0) return void socket.destroy();
     upgraded.add(socket);
     socket.once("close", () => upgraded.delete(socket));
-    const response = attachResponse(request, socket as TLSSocket);
+    const response = attachResponse(request, socket);
     void exchanges.serve({ request, response, requestId: randomUUID(), upgrade: { socket, early } });
   });
   server.on("connect", (_request, socket) => socket.end(rawRefusal({ refused: "method-not-allowed" }, randomUUID())));

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { EndpointTarget } from "../lifecycle/microvm-service.ts";
 import type { Log } from "../observability/log.ts";
@@ -17,7 +17,7 @@ export interface Incoming {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly requestId: string;
-  readonly upgrade?: { readonly socket: Duplex; readonly early: Buffer };
+  readonly upgrade?: { readonly socket: Socket; readonly early: Buffer };
 }
 
 interface ExchangeServerOptions {

@@ -1,6 +1,8 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { refusalOfError, sendAppResponse } from "./app-response.ts";
+import type { RelayRefusal } from "../guest-link/guest-link.ts";
+import { refusalOfError, refusalOfRelay, sendAppResponse } from "./app-response.ts";
 import { MAX_RESPONSE_HEADER_BYTES, type Exchange, type Outcome, type Route } from "./exchange.ts";
 import { hasHeader, rawResponseHead, requestHeaders, responseHeaders } from "./forwarded-headers.ts";
 import { splice } from "./splice.ts";
@@ -8,7 +10,7 @@ import { MARKER_SUBPROTOCOL } from "./websocket-subprotocols.ts";
 
 export interface UpgradeExchange extends Exchange {
   /** The client's connection; the response is attached to it until the protocol changes. */
-  readonly socket: Duplex;
+  readonly socket: Socket;
   /** Bytes the client sent after its request; the application gets them only once it has agreed to the upgrade. */
   readonly early: Buffer;
 }
@@ -18,18 +20,30 @@ export interface UpgradeExchange extends Exchange {
  * the application has answered 101; any other answer is passed on and ends the connection.
  */
 export async function forwardUpgrade(exchange: UpgradeExchange, route: Route): Promise<Outcome> {
-  const clientGone = new AbortController();
-  exchange.socket.once("close", () => clientGone.abort());
-  const stream = await route.life.relay(route.port, clientGone.signal);
-  if ("refused" in stream) {
-    return stream.refused === "port-closed" ? { refused: "port-closed", port: route.port } : { refused: "microvm-unreachable" };
-  }
-  stream.on("error", () => stream.destroy()); // told by the request while it lives, by the splice later
-  if (clientGone.signal.aborted) {
-    stream.destroy();
-    return "answered";
-  }
+  const stream = await connectApp(exchange.socket, route);
+  if (stream === undefined) return "answered";
+  if ("refused" in stream) return refusalOfRelay(stream, route.port);
   return await handshake(exchange, route, stream);
+}
+
+/** Undefined when the client went away meanwhile. */
+async function connectApp(client: Socket, { life, port }: Route): Promise<Duplex | RelayRefusal | undefined> {
+  const clientGone = new AbortController();
+  const abort = (): void => clientGone.abort();
+  client.once("close", abort);
+  try {
+    const stream = await life.relay(port, clientGone.signal);
+    if ("refused" in stream) return stream;
+    stream.on("error", () => stream.destroy()); // told by the request while it lives, by the splice later
+    if (!clientGone.signal.aborted) return stream;
+    stream.destroy();
+    return undefined;
+  } catch (error) {
+    if (clientGone.signal.aborted) return undefined;
+    throw error;
+  } finally {
+    client.off("close", abort);
+  }
 }
 
 function handshake(exchange: UpgradeExchange, route: Route, stream: Duplex): Promise<Outcome> {
@@ -84,7 +98,7 @@ interface Switch {
 
 function switchProtocols({ exchange, route, answer, app, appEarly }: Switch): void {
   const { socket, response, early } = exchange;
-  response.detachSocket(socket as Parameters<typeof response.detachSocket>[0]);
+  response.detachSocket(socket);
   socket.write(rawResponseHead(101, switchHeaders(exchange, answer)), "latin1");
   if (appEarly.length > 0) socket.write(appEarly);
   if (early.length > 0) app.write(early);

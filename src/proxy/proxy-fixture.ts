@@ -72,7 +72,7 @@ export class TestMicrovm implements EndpointTarget {
     const mapped = this.ports.get(port);
     if (mapped === undefined) return Promise.resolve({ refused: "port-closed" });
     return new Promise((resolve) => {
-      const socket = createConnection({ host: "127.0.0.1", port: mapped, noDelay: true });
+      const socket = createConnection({ host: "127.0.0.1", port: mapped, noDelay: true, allowHalfOpen: true });
       socket.once("connect", () => {
         this.streams.push(socket);
         resolve(socket);

@@ -15,7 +15,7 @@ type OnCreated = (error: Error | null, stream: Duplex) => void;
 /** Keeps connections to the ports of one microVM, for one of its lives. */
 export class RelayAgent extends Agent {
   readonly #relay: Relay;
-  readonly #idleSince = new Map<Duplex, number>();
+  readonly #idleSince = new WeakMap<Duplex, number>();
 
   constructor(relay: Relay) {
     super({ keepAlive: true, timeout: MAX_IDLE_MS, maxFreeSockets: MAX_IDLE_CONNECTIONS, scheduling: "lifo" });
@@ -39,15 +39,14 @@ export class RelayAgent extends Agent {
     const mayStay = stream instanceof Socket && stream.readableLength === 0 && keepsAlive(super.keepSocketAlive(stream));
     if (!mayStay) return false;
     this.#idleSince.set(stream, performance.now());
-    stream.on("data", destroyOnData);
-    stream.once("close", this.#forget);
+    stream.on("data", destroySelf);
+    stream.on("end", destroySelf);
     return true;
   }
 
   override reuseSocket(stream: Duplex, request: ClientRequest): void {
-    this.#idleSince.delete(stream);
-    stream.off("data", destroyOnData);
-    stream.off("close", this.#forget);
+    stream.off("data", destroySelf);
+    stream.off("end", destroySelf);
     super.reuseSocket(stream, request);
   }
 
@@ -58,14 +57,13 @@ export class RelayAgent extends Agent {
       if ((this.#idleSince.get(socket) ?? 0) < oldest) socket.destroy();
     }
   }
-
-  readonly #forget = (): void => {
-    for (const stream of this.#idleSince.keys()) if (stream.destroyed) this.#idleSince.delete(stream);
-  };
 }
 
-/** Nobody asked: whatever an idle application sends would answer the wrong request. */
-function destroyOnData(this: Duplex): void {
+/**
+ * Data that nobody asked for would answer the wrong request. An end is the application closing: relayed sockets are
+ * half-open ones, which stay in the pool otherwise.
+ */
+function destroySelf(this: Duplex): void {
   this.destroy();
 }
 

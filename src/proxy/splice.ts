@@ -1,11 +1,15 @@
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Activity } from "./activity.ts";
 
-/** How long a client may take to close after the application did, with everything delivered. */
-const CLOSE_GRACE_MS = 10_000;
+/** Silence after which a connection that one side has ended is taken for forgotten by the other. */
+const HALF_OPEN_SILENCE_MS = 60_000;
 
 /** Joins a client and an application as raw streams, with back-pressure and half-close, until both are closed. */
-export function splice(client: Duplex, app: Duplex, activity: Activity): void {
+export function splice(client: Socket, app: Duplex, activity: Activity): void {
+  const expire = (): void => void client.setTimeout(HALF_OPEN_SILENCE_MS, () => client.destroy());
+  client.once("end", expire);
+  app.once("end", expire);
   client.pipe(app);
   app.pipe(client);
   activity.watch(client);
@@ -14,13 +18,7 @@ export function splice(client: Duplex, app: Duplex, activity: Activity): void {
   app.on("error", () => client.destroy());
   client.once("close", () => app.destroy());
   app.once("close", () => {
-    if (!app.readableEnded) {
-      client.destroy(); // cut, not closed: the client must not take it for an end
-      return;
-    }
-    // Piping has ended our half of the client's connection; what is still buffered goes out first.
-    const timer = setTimeout(() => client.destroy(), CLOSE_GRACE_MS);
-    timer.unref();
-    client.once("close", () => clearTimeout(timer));
+    // Cut, not closed: the client must not take it for an orderly end. After an end, what is buffered still goes out.
+    if (!app.readableEnded) client.destroy();
   });
 }
