@@ -1,9 +1,8 @@
 import type { Readable } from "node:stream";
 
-/** Reads a build artifact out of S3 in the name of the build role; throws BuildFailure S3_… (contract 3.6). */
-export interface ArtifactSource {
-  open(request: { readonly uri: string; readonly buildRoleArn: string; readonly accountId: string; readonly region: string }): Promise<{
-    readonly size: number;
-    readonly body: Readable;
-  }>;
+/** Where build artifacts are read from: an S3 store without its access rules, which the build checks itself. */
+export interface ObjectReader {
+  open(place: { readonly bucket: string; readonly key: string }): Promise<
+    { readonly size: number; readonly body: Readable } | { readonly missing: "bucket" | "key" }
+  >;
 }

@@ -1,0 +1,89 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import type { Engine, MachineShape, NetworkAttachment, TemplateFiles } from "../engine/engine.ts";
+import { ENGINE_FILES } from "../engine/engine.ts";
+import { AppError } from "../errors/app-error.ts";
+import { BuildFailure } from "../errors/build-failure.ts";
+import type { GuestAddress, GuestLink } from "../guest-link/guest-link.ts";
+import type { ContainerConfig } from "../model/container.ts";
+import type { SizeTier } from "../model/sizes.ts";
+import { Cleanup } from "../util/cleanup.ts";
+import type { BuildLog } from "./build-log.ts";
+import { APP_PREFIX, waitUntilReady } from "./wait-until-ready.ts";
+
+const BOOT_LIMIT_MS = 120_000;
+
+export interface BootTools {
+  readonly engine: Engine;
+  readonly acquireSlot: () => Promise<{ network: NetworkAttachment; guest: GuestAddress; release(): Promise<void> }>;
+  readonly openLink: (address: GuestAddress) => GuestLink;
+  readonly log: BuildLog;
+  readonly readyLimitMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface BootRequest {
+  /** Holds disk.upper; gets the template's other files. */
+  readonly directory: string;
+  readonly rootfs: string;
+  readonly container: ContainerConfig;
+  readonly tier: SizeTier;
+}
+
+/** Phases 6 and 7: cold boot, start of the app, readiness, snapshot. Leaves no process and no slot, however it ends. */
+export async function bootAndSnapshot(tools: BootTools, request: BootRequest): Promise<TemplateFiles> {
+  const { engine, log, signal } = tools;
+  const shape: MachineShape = { memoryMiB: request.tier.peakMiB, vcpus: Math.max(1, Math.min(request.tier.peakVcpus, availableParallelism())) };
+  const cleanup = new Cleanup();
+  try {
+    const slot = await tools.acquireSlot();
+    cleanup.add(() => slot.release());
+    const machine = await engine.boot({ directory: request.directory, shape, rootfs: request.rootfs, upper: join(request.directory, ENGINE_FILES.upper), network: slot.network });
+    cleanup.add(() => machine.kill());
+    const link = tools.openLink(slot.guest);
+    await link.waitUntilUp(AbortSignal.any([signal, AbortSignal.timeout(BOOT_LIMIT_MS)]));
+    log.line(`the machine is up: ${shape.memoryMiB} MiB, ${shape.vcpus} vCPU`);
+    const output = followOutput(link, log, signal);
+    cleanup.add(() => output.stop());
+    await startContainer(link, request.container);
+    await waitUntilReady({ link, log, exposed: request.container.exposedTcpPorts, limitMs: tools.readyLimitMs, signal });
+    await link.settle();
+    await output.stop();
+    return await engine.snapshot(machine, request.directory, shape);
+  } finally {
+    await cleanup.run();
+  }
+}
+
+async function startContainer(link: GuestLink, container: ContainerConfig): Promise<void> {
+  try {
+    await link.start(container);
+  } catch (cause) {
+    if (!(cause instanceof AppError) || cause.code !== "ERR_GUEST_REFUSED") throw cause;
+    throw new BuildFailure("CONTAINER_BUILD_FAILED", `Failed to start container: ${cause.message}`, { cause });
+  }
+}
+
+/** The app's output during the build, line by line into the build log. */
+function followOutput(link: GuestLink, log: BuildLog, signal: AbortSignal): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  let partial = "";
+  const finished = (async () => {
+    for await (const event of link.events(0, AbortSignal.any([signal, stopping.signal]))) {
+      if (event.kind !== "output") continue;
+      const lines = (partial + event.bytes.toString("utf8")).split("\n");
+      partial = (lines.pop() ?? "").slice(-MAX_PARTIAL_CHARACTERS);
+      for (const line of lines) log.line(`${APP_PREFIX}${line}`);
+    }
+  })().catch(() => {}); // the stream ends with the machine
+  return {
+    async stop() {
+      stopping.abort();
+      await finished;
+      if (partial !== "") log.line(`${APP_PREFIX}${partial}`);
+      partial = "";
+    },
+  };
+}
+
+const MAX_PARTIAL_CHARACTERS = 8192;

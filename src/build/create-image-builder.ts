@@ -1,0 +1,141 @@
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Authorizer } from "../auth/authorizer.ts";
+import type { Config } from "../config/options.ts";
+import type { HomePaths } from "../config/paths.ts";
+import { ENGINE_FILES, type TemplateFiles } from "../engine/engine.ts";
+import { BuildFailure } from "../errors/build-failure.ts";
+import { sizeTier } from "../model/sizes.ts";
+import type { Log } from "../observability/log.ts";
+import { must } from "../util/assert.ts";
+import { Cleanup } from "../util/cleanup.ts";
+import type { ObjectReader } from "./artifact-source.ts";
+import { parseBaseImages } from "./base-images.ts";
+import { BuildLog } from "./build-log.ts";
+import { Buildah } from "./buildah.ts";
+import { bootAndSnapshot, type BootTools } from "./cold-boot.ts";
+import { buildContainer } from "./container-build.ts";
+import { makeRootfs, makeUpperDisk } from "./disk-images.ts";
+import { fetchArtifact } from "./fetch-artifact.ts";
+import { describeImage } from "./image-config.ts";
+import type { BuildOutcome, BuildRequest, ImageBuilder, SnapshotSizes } from "./image-builder.ts";
+import { requireDockerfile, unpackArchive } from "./unpack-archive.ts";
+
+export interface ImageBuilderTools extends Pick<BootTools, "engine" | "acquireSlot" | "openLink"> {
+  readonly objects: ObjectReader;
+  readonly authorizer: Authorizer;
+  readonly config: Config;
+  readonly paths: HomePaths;
+  readonly log: Log;
+}
+
+export const BUILD_LOG = "build.log";
+const BUILD_LIMIT_MS = 30 * 60 * 1000;
+
+/** Opens the builder of this home; leftovers of builds that a crash interrupted are removed first. */
+export async function createImageBuilder(tools: ImageBuilderTools): Promise<ImageBuilder> {
+  parseBaseImages(tools.config.baseImages); // a bad setting is told at the start, not at the first build
+  const buildah = await Buildah.open(tools.paths.containerStorage);
+  await buildah.removeLeftovers();
+  await rm(tools.paths.buildWork, { recursive: true, force: true });
+  return { build: (request, signal) => runBuild(tools, buildah, request, signal) };
+}
+
+async function runBuild(tools: ImageBuilderTools, buildah: Buildah, request: BuildRequest, signal: AbortSignal): Promise<BuildOutcome> {
+  const limit = AbortSignal.timeout(BUILD_LIMIT_MS);
+  const work = join(tools.paths.buildWork, request.buildId);
+  await Promise.all([mkdir(join(work, "context"), { recursive: true, mode: 0o700 }), mkdir(request.directory, { recursive: true, mode: 0o700 })]);
+  const log = new BuildLog(join(request.directory, BUILD_LOG));
+  const cleanup = new Cleanup();
+  cleanup.add(() => rm(work, { recursive: true, force: true }));
+  try {
+    return await new Build({ tools, buildah, request, log, work, signal: AbortSignal.any([signal, limit]) }).run();
+  } catch (cause) {
+    cleanup.add(() => removeAllButLog(request.directory));
+    const failure = explain(cause, limit);
+    log.line(`failed: ${failure instanceof BuildFailure ? failure.reason : String(failure)}`);
+    throw failure;
+  } finally {
+    await log.close();
+    for (const error of await cleanup.run()) tools.log.warn({ err: error, buildId: request.buildId }, "a build left something behind");
+  }
+}
+
+interface BuildParts {
+  readonly tools: ImageBuilderTools;
+  readonly buildah: Buildah;
+  readonly request: BuildRequest;
+  readonly log: BuildLog;
+  readonly work: string;
+  readonly signal: AbortSignal;
+}
+
+/** One build: its phases in order. */
+class Build {
+  readonly #parts: BuildParts;
+
+  constructor(parts: BuildParts) {
+    this.#parts = parts;
+  }
+
+  async run(): Promise<BuildOutcome> {
+    const { tools, buildah, request, log, work, signal } = this.#parts;
+    const tier = must(sizeTier(request.memoryMiB), `a size tier of ${request.memoryMiB} MiB`);
+    const archive = join(work, "artifact.zip");
+    const context = join(work, "context");
+    const tag = `localhost/catnap/${request.buildId}`;
+    await this.#phase("fetch", () => fetchArtifact({ objects: tools.objects, authorizer: tools.authorizer, log }, request, archive));
+    await this.#phase("unpack", async () => {
+      const { entries, bytes } = await unpackArchive(archive, context);
+      log.line(`${entries} entries, ${bytes} bytes`);
+      await requireDockerfile(context);
+    });
+    await this.#phase("container build", () =>
+      buildContainer({ buildah, log, signal, context, tag, baseImages: parseBaseImages(tools.config.baseImages), caBundle: tools.config.buildCaBundle }),
+    );
+    const image = await describeImage(buildah, tag, request.environment);
+    const container = { ...image.container, allCapabilities: request.allCapabilities };
+    const rootfs = await this.#phase("disk images", async () => {
+      await makeUpperDisk(tools.paths.rootfs, tier.diskBytes, join(request.directory, ENGINE_FILES.upper));
+      return makeRootfs(buildah, tag, image.layers, tools.paths.rootfs);
+    });
+    const template = await this.#phase("boot and snapshot", () =>
+      bootAndSnapshot({ ...tools, log, signal, readyLimitMs: tools.config.readyTimeoutSeconds * 1000 }, { directory: request.directory, rootfs, container, tier }),
+    );
+    return { image: { template, rootfs, container }, sizes: await measureSizes(template, rootfs) };
+  }
+
+  async #phase<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const { log, signal } = this.#parts;
+    signal.throwIfAborted();
+    log.line(`== ${name}`);
+    const begun = performance.now();
+    const result = await work();
+    log.line(`== ${name}: done in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
+    return result;
+  }
+}
+
+/** Bytes on disk, holes not counted (contract 3.3). */
+async function measureSizes(template: TemplateFiles, rootfs: string): Promise<SnapshotSizes> {
+  const files = [join(template.directory, ENGINE_FILES.templateMemory), rootfs, join(template.directory, ENGINE_FILES.templateUpper)];
+  const [memory, code, disk] = await Promise.all(files.map(async (file) => (await stat(file)).blocks * 512));
+  return { memorySnapshotSizeInBytes: memory, codeInstallSizeInBytes: code, diskSnapshotSizeInBytes: disk };
+}
+
+function explain(cause: unknown, limit: AbortSignal): unknown {
+  if (cause instanceof BuildFailure) return cause;
+  if (limit.aborted) return new BuildFailure("CONTAINER_BUILD_FAILED", `The container image build failed. It took longer than ${BUILD_LIMIT_MS / 60_000} minutes and was stopped.`, { cause });
+  for (let error = cause; error instanceof Error; error = error.cause) {
+    if ((error as NodeJS.ErrnoException).code === "ENOSPC" || /no space left on device/i.test(error.message)) {
+      return new BuildFailure("DISK_STORAGE_FULL", "DISK_STORAGE_FULL: the disk of this host is full", { cause });
+    }
+  }
+  return cause;
+}
+
+async function removeAllButLog(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (name !== BUILD_LOG) await rm(join(directory, name), { recursive: true, force: true });
+  }
+}
