@@ -1,4 +1,5 @@
 import * as schemas from "@aws-sdk/client-lambda-microvms";
+import { ImageUse } from "../../lifecycle/image-use.ts";
 import { describeViolations, findViolations } from "../../model/constraint-check.ts";
 import { CONSTRAINTS, type OperationName } from "../../model/constraints.ts";
 import type { Operation, ServiceDefinition } from "../service.ts";
@@ -29,8 +30,11 @@ import { untagResource } from "./untag-resource.ts";
 import { updateMicrovmImageVersion } from "./update-microvm-image-version.ts";
 import { updateMicrovmImage } from "./update-microvm-image.ts";
 
+export type LambdaMicrovmsOptions = Omit<Dependencies, "imageUse" | "now"> & Partial<Pick<Dependencies, "now">>;
+
 /** AWS Lambda MicroVMs: every operation of the SDK's model. */
-export function createLambdaMicrovmsService(dependencies: Dependencies): ServiceDefinition {
+export function createLambdaMicrovmsService(options: LambdaMicrovmsOptions): ServiceDefinition {
+  const dependencies: Dependencies = { imageUse: new ImageUse(), now: Date.now, ...options };
   const operations: Record<OperationName, Operation> = {
     CreateMicrovmImage: createMicrovmImage(dependencies),
     UpdateMicrovmImage: updateMicrovmImage(dependencies),
