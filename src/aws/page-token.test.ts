@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { readPageToken, writePageToken } from "./page-token.ts";
 
@@ -9,7 +9,7 @@ test("a token gives its position back to its own list, and is URL-safe", () => {
     fc.property(scope, fc.string({ maxLength: 500, unit: "grapheme" }), (owner, position) => {
       const token = writePageToken(owner, position);
       expect(token).toMatch(/^[A-Za-z0-9_-]+$/);
-      if (token.length <= 4096) expect(readPageToken(owner, token)).toBe(position);
+      expect(readPageToken(owner, token)).toBe(token.length <= 4096 ? position : undefined);
     }),
   );
 });

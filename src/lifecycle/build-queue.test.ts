@@ -39,7 +39,7 @@ test("builds that a stop broke off are built at the next start, in a clean direc
   await builds.stop();
   expect(await call("GetMicrovmImage", { imageIdentifier: imageArnOf("app") })).toMatchObject({ state: "CREATING" });
   builder.next = async ({ directory }) => {
-    await expect(access(join(directory, "half"))).rejects.toThrow();
+    await expect(access(join(directory, "half"))).rejects.toThrow("ENOENT");
   };
   const restarted = new BuildQueue(queueOptions);
   await restarted.recover();
@@ -75,7 +75,7 @@ test("deletions that a crash broke off are ended at the next start, and nothing 
     state: "UPDATED",
     latestActiveImageVersion: "2.0",
   });
-  await expect(access(join(paths.rootfs, "orphan"))).rejects.toThrow();
+  await expect(access(join(paths.rootfs, "orphan"))).rejects.toThrow("ENOENT");
   await access(join(paths.rootfs, "sha256-a"));
 });
 

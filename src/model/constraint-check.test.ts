@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { describeViolations, findViolations } from "./constraint-check.ts";
 import { CONSTRAINTS, type OperationName } from "./constraints.ts";

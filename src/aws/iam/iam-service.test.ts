@@ -218,5 +218,5 @@ test("lists are paged by marker", async () => {
 test("every operation of the SDK answers something", () => {
   const store = openSqliteStore(":memory:");
   onTestFinished(() => store.close());
-  expect(Object.keys(createIamService({ store }).operations).sort()).toEqual(operationNames(schemas).sort());
+  expect(Object.keys(createIamService({ store }).operations).toSorted()).toEqual(operationNames(schemas).toSorted());
 });

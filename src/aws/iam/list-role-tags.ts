@@ -9,7 +9,7 @@ export function listRoleTags({
 }: IamDependencies): Operation<ListRoleTagsCommandInput, Omit<ListRoleTagsCommandOutput, "$metadata">> {
   return async (input, context) => {
     const row = await requireRole(store.db, context, must(input.RoleName, "a role name"));
-    const tags = readTags(row).sort((a, b) => ((a.Key ?? "") < (b.Key ?? "") ? -1 : 1));
+    const tags = readTags(row).toSorted((a, b) => ((a.Key ?? "") < (b.Key ?? "") ? -1 : 1));
     const { items, ...rest } = await markerPage(
       input,
       ["ListRoleTags", row.account_id, row.role_id],

@@ -19,7 +19,7 @@ export function listMicrovms({
         const mine = (await microvms.list({ accountId })).filter((view) => view.region === region);
         const ordered = mine
           .map((view) => ({ view, position: positionOf(view) }))
-          .sort((a, b) => (a.position < b.position ? -1 : 1));
+          .toSorted((a, b) => (a.position < b.position ? -1 : 1));
         return ordered.filter(({ position }) => after === undefined || position > after).slice(0, limit);
       },
       ({ position }) => position,

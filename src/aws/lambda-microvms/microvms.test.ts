@@ -19,8 +19,8 @@ test("every operation of the SDK has a handler and a constraint entry", async ()
   const { service } = await useLambdaMicrovms();
   const names = operationNames(schemas);
   expect(names).toHaveLength(24);
-  expect(Object.keys(service.operations).sort()).toEqual(names.sort());
-  expect(Object.keys(CONSTRAINTS).sort()).toEqual(names);
+  expect(Object.keys(service.operations).toSorted()).toEqual(names.toSorted());
+  expect(Object.keys(CONSTRAINTS).toSorted()).toEqual(names);
 });
 
 test("a run answers PENDING with the service's defaults, members in its order", async () => {
@@ -214,7 +214,7 @@ test("a run that overlaps a deletion ends in one of the two, never in a microVM 
       call("RunMicrovm", { imageIdentifier }),
       call("DeleteMicrovmImage", { imageIdentifier }),
     ]);
-    expect([run.status, removal.status].sort()).toEqual(["fulfilled", "rejected"]);
+    expect([run.status, removal.status].toSorted()).toEqual(["fulfilled", "rejected"]);
     await builds.idle();
   }
 });

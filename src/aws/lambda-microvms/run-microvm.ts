@@ -79,7 +79,7 @@ async function start(
   const { microvms, imageUse } = dependencies;
   const arn = must(input.imageIdentifier, "an image");
   // held until the microVM is on record, so that a deletion of the image cannot miss it
-  using _use = imageUse.begin(arn);
+  using _ = imageUse.begin(arn);
   const { version, buildId, settings } = await resolveVersion(dependencies, input, context);
   if (input.runHookPayload !== undefined && !isRunHookEnabled(settings.hooks)) {
     throw validation("The run hook must be enabled in the MicroVM image to pass the run hook payload.");
