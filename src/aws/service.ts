@@ -1,14 +1,4 @@
-import type { $Schema } from "@smithy/types";
-
-/** Who signed a request. */
-export interface Principal {
-  /** "arn:aws:iam::123456789012:root", a role session, or a service acting in a role. */
-  readonly arn: string;
-  readonly accountId: string;
-  readonly accessKeyId: string;
-  /** The bootstrap key may do everything. */
-  readonly isAdministrator: boolean;
-}
+import type { Principal } from "../auth/principal.ts";
 
 export interface OperationContext {
   readonly requestId: string;
@@ -37,5 +27,3 @@ export interface ServiceDefinition {
   readonly operations: Readonly<Record<string, Operation>>;
   readonly xmlNamespace?: string;
 }
-
-export type { $Schema };

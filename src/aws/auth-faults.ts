@@ -1,0 +1,49 @@
+import type { SigV4Refusal, SigV4RefusalReason } from "../auth/sigv4-request.ts";
+import { ServiceFault } from "../errors/service-fault.ts";
+import type { WireProtocol } from "./service.ts";
+
+type Naming = Readonly<Record<SigV4RefusalReason, string>>;
+
+/** Each family of services has its own names for one and the same refusal. */
+const NAMES: Readonly<Record<WireProtocol, Naming>> = {
+  restJson1: {
+    missing: "MissingAuthenticationTokenException",
+    malformed: "IncompleteSignatureException",
+    "unknown-key": "UnrecognizedClientException",
+    "invalid-token": "UnrecognizedClientException",
+    skewed: "InvalidSignatureException",
+    expired: "InvalidSignatureException",
+    mismatch: "InvalidSignatureException",
+  },
+  awsQuery: {
+    missing: "MissingAuthenticationToken",
+    malformed: "IncompleteSignature",
+    "unknown-key": "InvalidClientTokenId",
+    "invalid-token": "InvalidClientTokenId",
+    skewed: "SignatureDoesNotMatch",
+    expired: "SignatureDoesNotMatch",
+    mismatch: "SignatureDoesNotMatch",
+  },
+  restXml: {
+    missing: "AccessDenied",
+    malformed: "AuthorizationHeaderMalformed",
+    "unknown-key": "InvalidAccessKeyId",
+    "invalid-token": "InvalidToken",
+    skewed: "RequestTimeTooSkewed",
+    expired: "AccessDenied",
+    mismatch: "SignatureDoesNotMatch",
+  },
+};
+
+/** S3's own wording where clients match on it. */
+const S3_MESSAGES: Partial<Naming> = {
+  missing: "Access Denied",
+  "unknown-key": "The AWS Access Key Id you provided does not exist in our records.",
+  skewed: "The difference between the request time and the current time is too large.",
+};
+
+export function authFault(protocol: WireProtocol, { refused, message }: SigV4Refusal): ServiceFault {
+  const isS3 = protocol === "restXml";
+  const status = isS3 && (refused === "malformed" || refused === "invalid-token") ? 400 : 403;
+  return new ServiceFault(NAMES[protocol][refused], (isS3 && S3_MESSAGES[refused]) || message, { status });
+}
