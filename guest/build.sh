@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds what a microVM boots from into .cache/guest: the distribution's cloud kernel (vmlinux, on arm64 Image), the
-# agent, and the initramfs that holds it. Quick when nothing changed: every step is stamped with what it was made from.
+# agent, the initramfs that holds it, and tsc-khz (run on the host before a boot, see its source). Quick when nothing
+# changed: every step is stamped with what it was made from.
 #
 #   guest/build.sh            make what is missing or out of date
 #   guest/build.sh --update   also look for a newer kernel
@@ -115,6 +116,17 @@ build_agent() {
   say "agent of $(stat -c %s "$out/agent") bytes"
 }
 
+# Without a time stamp counter to measure there is nothing to build.
+build_tsc_khz() {
+  local recipe stamp=$out/tsc-khz.stamp
+  if [[ $kernel_file != vmlinux ]]; then return; fi
+  recipe=$( (gcc --version; cat "$here/tsc-khz/tsc-khz.c") | sha256sum | cut -d' ' -f1)
+  if [[ -f $out/tsc-khz && $(cat "$stamp" 2>/dev/null) == "$recipe" ]]; then return; fi
+  gcc -std=c11 -Os -static -s -Wall -Wextra -Werror -Wconversion -Wshadow "$here/tsc-khz/tsc-khz.c" -o "$work/tsc-khz"
+  mv "$work/tsc-khz" "$out/tsc-khz"
+  echo "$recipe" >"$stamp"
+}
+
 # Not compressed: unpacking would cost an emulated guest more than copying does.
 build_initramfs() {
   local recipe stamp=$out/initramfs.stamp root=$work/initramfs
@@ -131,4 +143,5 @@ build_initramfs() {
 
 build_kernel "${1:-}"
 build_agent
+build_tsc_khz
 build_initramfs

@@ -52,9 +52,9 @@ void boot_disks(void)
 	mount_disk("rootfs", "/rootfs", MS_RDONLY | MS_NOATIME, NULL);
 	/*
 	 * When the host loses power the VM's memory is lost with it, so write barriers would buy nothing; and lazily
-	 * zeroed inode tables would only fatten a sparse disk.
+	 * zeroed inode tables would only fatten a sparse disk. What the app deletes is given back to the host.
 	 */
-	mount_disk("upper", "/upper", MS_NOATIME, "barrier=0,noinit_itable");
+	mount_disk("upper", "/upper", MS_NOATIME, "barrier=0,noinit_itable,discard");
 	mkdir("/upper/upper", 0755);
 	mkdir("/upper/work", 0755);
 	mkdir(APP_ROOT, 0755);

@@ -48,13 +48,18 @@ static void check(bool done, const char *what)
 		container_fail(125, "%s", what);
 }
 
-static void set_standard_streams(int out, int err)
+static void set_output_streams(int out, int err)
 {
-	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	check(in >= 0 && dup2(in, STDIN_FILENO) >= 0, "stdin");
 	check(dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0, "stdout");
 	/* Nothing of the agent leaks into the app; the report pipe closes itself at exec. */
 	check(syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0, "close_range");
+}
+
+/* From the container's own /dev, so that the app finds the path of its stdin. */
+static void set_standard_input(void)
+{
+	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	check(in >= 0 && dup2(in, STDIN_FILENO) >= 0, "stdin");
 }
 
 static void reset_signals(void)
@@ -126,10 +131,11 @@ void container_init(const struct start_config *config, int out, int err, int rep
 	report_fd = report;
 	setsid();
 	umask(022);
-	set_standard_streams(out, err);
+	set_output_streams(out, err);
 	reset_signals();
 	join_cgroup();
 	container_mount(config->all_capabilities);
+	set_standard_input();
 	check(sethostname("localhost", strlen("localhost")) == 0, "sethostname");
 	find_user(config->user, &user);
 	enter_working_directory(config->working_dir);
