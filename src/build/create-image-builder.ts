@@ -84,6 +84,7 @@ class Build {
     const archive = join(work, "artifact.zip");
     const context = join(work, "context");
     const tag = `localhost/catnap/${request.buildId}`;
+    if (request.hooks !== undefined) log.line("this version of Catnap does not call hooks: the snapshot is taken when the app is ready by itself");
     await this.#phase("fetch", () => fetchArtifact({ objects: tools.objects, authorizer: tools.authorizer, log }, request, archive));
     await this.#phase("unpack", async () => {
       const { entries, bytes } = await unpackArchive(archive, context);
@@ -96,7 +97,7 @@ class Build {
     const image = await describeImage(buildah, tag, request.environment);
     const container = { ...image.container, allCapabilities: request.allCapabilities };
     const rootfs = await this.#phase("disk images", async () => {
-      await makeUpperDisk(tools.paths.rootfs, tier.diskBytes, join(request.directory, ENGINE_FILES.upper));
+      await makeUpperDisk(tools.paths.emptyDisks, tier.diskBytes, join(request.directory, ENGINE_FILES.upper));
       return makeRootfs(buildah, tag, image.layers, tools.paths.rootfs);
     });
     const template = await this.#phase("boot and snapshot", () =>

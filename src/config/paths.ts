@@ -10,6 +10,8 @@ export interface HomePaths {
   readonly objects: string;
   readonly images: string;
   readonly rootfs: string;
+  /** Formatted empty disks, one per size. */
+  readonly emptyDisks: string;
   readonly microvms: string;
   readonly buildWork: string;
   readonly containerStorage: string;
@@ -26,6 +28,7 @@ export function homePaths(home: string): HomePaths {
     objects: join(home, "s3"),
     images: join(home, "images"),
     rootfs: join(home, "rootfs"),
+    emptyDisks: join(home, "empty-disks"),
     microvms: join(home, "microvms"),
     buildWork: join(home, "builds"),
     containerStorage: join(home, "containers"),

@@ -8,7 +8,11 @@ import type { ContainerConfig } from "../../src/model/container.ts";
 import { openSlotPool } from "../../src/network/slot-pool.ts";
 import { mustRun, PROJECT } from "./project.ts";
 
-export const GUEST_FILES = { kernel: join(PROJECT, ".cache/guest/vmlinux"), initramfs: join(PROJECT, ".cache/guest/initramfs.cpio") };
+export const GUEST_FILES = {
+  kernel: join(PROJECT, ".cache/guest/vmlinux"),
+  initramfs: join(PROJECT, ".cache/guest/initramfs.cpio"),
+  tscMeter: join(PROJECT, ".cache/guest/tsc-khz"),
+};
 export const TINY_SHAPE = { memoryMiB: 512, vcpus: 1 } as const;
 
 /** A real engine, slots and disks of a busybox container that answers on 8080 with a counter it keeps in a file on disk and one in memory. */

@@ -2,15 +2,18 @@ import { join } from "node:path";
 import type { MachineShape, NetworkAttachment } from "../engine.ts";
 import type { Acceleration } from "./acceleration.ts";
 
-/** Paths of the guest's kernel and first file system, made by setup. */
+/** Paths of what a guest boots from, made by setup. */
 export interface GuestFiles {
   readonly kernel: string;
   readonly initramfs: string;
+  /** Prints the frequency of the host's time stamp counter in kHz. */
+  readonly tscMeter: string;
 }
 
 export interface CommandLineSpec {
   readonly acceleration: Acceleration;
   readonly guest: GuestFiles;
+  readonly kernelArguments: string;
   readonly directory: string;
   readonly shape: MachineShape;
   readonly memoryFile: string;
@@ -23,9 +26,6 @@ export interface CommandLineSpec {
 
 export const QMP_SOCKET = "qmp.sock";
 export const CONSOLE_LOG = "console.log";
-
-/** "reboot=t panic=-1": a guest that panics or powers off ends the monitor process. */
-const KERNEL_COMMAND_LINE = "console=ttyS0 reboot=t panic=-1 quiet";
 
 /** Arguments for qemu-system-…; a template and its clones must agree on everything that makes the virtual hardware. */
 export function commandLine(spec: CommandLineSpec): string[] {
@@ -44,7 +44,7 @@ export function commandLine(spec: CommandLineSpec): string[] {
     "-qmp", `unix:${join(directory, QMP_SOCKET)},server=on,wait=off`,
     "-kernel", spec.guest.kernel,
     "-initrd", spec.guest.initramfs,
-    "-append", KERNEL_COMMAND_LINE,
+    "-append", spec.kernelArguments,
     ...drive("rootfs", spec.rootfs, "readonly=on"),
     ...drive("upper", spec.upper, "discard=unmap"),
     "-netdev", `tap,id=n0,ifname=${spec.network.tap},script=no,downscript=no`,

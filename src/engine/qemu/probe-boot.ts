@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import type { Acceleration, ProbeBoot } from "./acceleration.ts";
 import type { GuestFiles } from "./command-line.ts";
+import { BASE_ARGUMENTS } from "./kernel-arguments.ts";
 
 /** A boot without disk and network: the agent says on the console that it runs, which is all the probe waits for. */
-const CONSOLE_SIGN_OF_LIFE = "catnap-agent";
+const CONSOLE_SIGN_OF_LIFE = "kernel ready";
 
 /** Times a real cold boot of the real kernel, killed at the limit. */
 export function probeBoot(program: string, guest: GuestFiles): ProbeBoot {
@@ -13,7 +14,7 @@ export function probeBoot(program: string, guest: GuestFiles): ProbeBoot {
       const args = [
         "-accel", acceleration, "-cpu", acceleration === "kvm" ? "host" : "max", "-M", "microvm,acpi=on,rtc=on", "-m", "256", "-smp", "1",
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
-        "-kernel", guest.kernel, "-initrd", guest.initramfs, "-append", "console=ttyS0 reboot=t panic=-1 quiet",
+        "-kernel", guest.kernel, "-initrd", guest.initramfs, "-append", BASE_ARGUMENTS,
       ];
       const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore"] });
       let said = "";

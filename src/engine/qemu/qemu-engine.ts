@@ -8,6 +8,7 @@ import { applyDifference } from "../memory/page-difference.ts";
 import { findRamMapping } from "../memory/page-map.ts";
 import { chooseAcceleration, type Acceleration } from "./acceleration.ts";
 import { commandLine, QMP_SOCKET, type CommandLineSpec, type GuestFiles } from "./command-line.ts";
+import { kernelArguments } from "./kernel-arguments.ts";
 import { probeBoot } from "./probe-boot.ts";
 import { endProcess, processesWorkingIn, startTicksOf } from "./process-identity.ts";
 import { QemuMachine, syncDirectory } from "./qemu-machine.ts";
@@ -33,7 +34,8 @@ export async function openQemuEngine(options: QemuEngineOptions): Promise<Engine
     fingerprint: await fingerprint(version, acceleration, options.guest),
     architecture: process.arch === "arm64" ? "ARM_64" : "X86_64",
   };
-  return new QemuEngine(program, options.guest, capabilities);
+  const append = await kernelArguments(acceleration, options.guest);
+  return new QemuEngine({ program, guest: options.guest, kernelArguments: append }, capabilities);
 }
 
 /** A snapshot loads only into the same monitor, kernel and kind of processor. */
@@ -46,19 +48,18 @@ async function fingerprint(version: string, acceleration: Acceleration, guest: G
 class QemuEngine implements Engine {
   readonly capabilities: EngineCapabilities;
   readonly #program: string;
-  readonly #guest: GuestFiles;
+  readonly #common: Pick<CommandLineSpec, "acceleration" | "guest" | "kernelArguments">;
 
-  constructor(program: string, guest: GuestFiles, capabilities: EngineCapabilities) {
+  constructor({ program, ...guest }: { program: string; guest: GuestFiles; kernelArguments: string }, capabilities: EngineCapabilities) {
     this.#program = program;
-    this.#guest = guest;
+    this.#common = { acceleration: capabilities.acceleration, ...guest };
     this.capabilities = capabilities;
   }
 
   async boot(spec: BootSpec): Promise<Machine> {
     const started = await this.#launch({
       ...spec,
-      acceleration: this.capabilities.acceleration,
-      guest: this.#guest,
+      ...this.#common,
       memoryFile: join(spec.directory, ENGINE_FILES.templateMemory),
       memoryIs: "template",
     });
@@ -112,8 +113,7 @@ class QemuEngine implements Engine {
     const started = await this.#launch(
       {
         ...spec,
-        acceleration: this.capabilities.acceleration,
-        guest: this.#guest,
+        ...this.#common,
         shape: spec.template.shape,
         memoryFile,
         memoryIs: "clone",
