@@ -80,8 +80,9 @@ export function sendRefusal(response: ServerResponse, refusal: Refusal, requestI
     return;
   }
   const { status, headers, body } = refusalMessage(refusal, requestId);
-  // An unread body would otherwise be drained without an end, only to keep the connection.
-  if (!response.req.complete) response.shouldKeepAlive = false;
+  // An unread body would be drained without an end, only to keep the connection; after a request that is not what it
+  // should be, nobody knows where the next one begins.
+  if (!response.req.complete || status === 400 || status === 405 || status === 431) response.shouldKeepAlive = false;
   response.writeHead(status, headers);
   response.end(body);
 }

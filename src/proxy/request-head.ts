@@ -25,6 +25,8 @@ export interface RequestHead {
 }
 
 const MAX_URL_CHARACTERS = 16_384;
+/** node's byte limit does not count separators, so thousands of tiny fields would pass it. */
+const MAX_HEADER_FIELDS = 1000;
 /** Names a Connection header may not declare hop-by-hop: dropping them would change where or how a message ends. */
 const NEVER_HOP_BY_HOP = new Set(["host", "content-length", "transfer-encoding", "x-amzn-requestid"]);
 
@@ -32,6 +34,7 @@ const NEVER_HOP_BY_HOP = new Set(["host", "content-length", "transfer-encoding",
 export function readRequestHead(request: RawRequest): RequestHead | Refusal {
   if (request.method === "CONNECT" || request.method === "TRACE") return { refused: "method-not-allowed" };
   if (!isOriginForm(request)) return malformed("the request target must be a path");
+  if (request.rawHeaders.length > 2 * MAX_HEADER_FIELDS) return { refused: "header-too-large" };
   const headers = collect(request.rawHeaders);
   if ("refused" in headers) return headers;
   const host = single(headers.host);
