@@ -7,7 +7,7 @@ import type { ContainerConfig } from "../model/container.ts";
 import { DISK_SERIALS } from "../model/guest.ts";
 import { openSlotPool } from "../network/slot-pool.ts";
 import { runCommand } from "../util/run-command.ts";
-import type { GuestAddress, GuestEvent, GuestLink } from "./guest-link.ts";
+import type { GuestAddress, GuestEvent, GuestLink, RelayRefusal } from "./guest-link.ts";
 import { createGuestLink } from "./tcp-guest-link.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
@@ -90,9 +90,13 @@ export const REMOTE_SHELL = "exec nc -ll -p 8080 -e sh";
 
 /** Runs a script in the container of an app started with REMOTE_SHELL. */
 export async function runInside(link: GuestLink, script: string): Promise<string> {
-  const relay = await link.relay(8080);
+  return say(await link.relay(8080), `exec 2>&1\n${script}\n`);
+}
+
+/** Sends a text, ends the sending, and returns all that comes back. */
+export async function say(relay: Duplex | RelayRefusal, text: string): Promise<string> {
   if (!(relay instanceof Duplex)) throw new Error(`the relay was refused: ${JSON.stringify(relay)}`);
-  relay.end(`exec 2>&1\n${script}\n`);
+  relay.end(text);
   const chunks: Buffer[] = [];
   for await (const chunk of relay as AsyncIterable<Buffer>) chunks.push(chunk);
   return Buffer.concat(chunks).toString("utf8");
