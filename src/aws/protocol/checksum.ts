@@ -4,7 +4,7 @@ import { Crc32cJs, Crc64NvmeJs } from "@aws-sdk/checksums/crc";
 import { ServiceFault } from "../../errors/service-fault.ts";
 
 /** Algorithms of S3's `x-amz-checksum-…` headers and trailers. */
-export const CHECKSUM_ALGORITHMS = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const;
+export const CHECKSUM_ALGORITHMS = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5"] as const;
 export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number];
 
 export interface RunningChecksum {

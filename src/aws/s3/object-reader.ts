@@ -1,0 +1,49 @@
+import type { Readable } from "node:stream";
+import { ServiceFault } from "../../errors/service-fault.ts";
+import type { Store } from "../../store/store.ts";
+import { openObject } from "./get-object.ts";
+import { createObjectFiles } from "./object-files.ts";
+
+export interface OpenedObject {
+  readonly size: number;
+  /** Destroy it if it is not read to its end. */
+  readonly body: Readable;
+  readonly etag: string;
+  /** Region of the bucket. */
+  readonly region: string;
+}
+
+/** Reads objects for other modules of this server, past the wire and its signatures; who may read is theirs to ask. */
+export interface ObjectReader {
+  open(location: {
+    readonly bucket: string;
+    readonly key: string;
+  }): Promise<OpenedObject | { readonly missing: "bucket" | "key" }>;
+}
+
+export function createObjectReader({
+  store,
+  objectsDirectory,
+}: {
+  store: Store;
+  objectsDirectory: string;
+}): ObjectReader {
+  const context = { store, files: createObjectFiles(objectsDirectory), now: Date.now };
+  return {
+    async open({ bucket, key }) {
+      const row = await store.db
+        .selectFrom("s3_buckets")
+        .select("region")
+        .where("name", "=", bucket)
+        .executeTakeFirst();
+      if (!row) return { missing: "bucket" };
+      try {
+        const { object, handle } = await openObject(context, bucket, key);
+        return { size: object.size, body: handle.createReadStream(), etag: object.etag, region: row.region };
+      } catch (error) {
+        if (error instanceof ServiceFault && error.shape === "NoSuchKey") return { missing: "key" };
+        throw error;
+      }
+    },
+  };
+}
