@@ -77,7 +77,16 @@ test("OpenSSL accepts the chain under its strict rules", async () => {
   const port = await useTlsServer(await authority.contextFor(WILDCARD));
   const leaf = await peerOf(port, NAME, authority.rootPem);
   await writeFile(join(directory, "leaf.pem"), leaf.toString());
-  const args = ["verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", NAME, "-CAfile", authority.rootFile];
+  const args = [
+    "verify",
+    "-x509_strict",
+    "-purpose",
+    "sslserver",
+    "-verify_hostname",
+    NAME,
+    "-CAfile",
+    authority.rootFile,
+  ];
   expect((await run("openssl", [...args, join(directory, "leaf.pem")])).stdout).toMatch(/OK/);
 });
 
@@ -87,22 +96,60 @@ test("the root vouches for no name outside its domain, even with its key in fore
   const file = (name: string): string => join(directory, name);
   for (const san of ["DNS:example.com", "IP:127.0.0.1"]) {
     await writeFile(file("ext"), `subjectAltName=${san}\nextendedKeyUsage=serverAuth\n`);
-    await run("openssl", ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", file("k"), "-out", file("csr"), "-subj", "/CN=x"]);
-    await run("openssl", ["x509", "-req", "-in", file("csr"), "-CA", file("ca.pem"), "-CAkey", file("ca.key"), "-extfile", file("ext"), "-out", file("bad.pem")]);
+    await run("openssl", [
+      "req",
+      "-new",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-keyout",
+      file("k"),
+      "-out",
+      file("csr"),
+      "-subj",
+      "/CN=x",
+    ]);
+    await run("openssl", [
+      "x509",
+      "-req",
+      "-in",
+      file("csr"),
+      "-CA",
+      file("ca.pem"),
+      "-CAkey",
+      file("ca.key"),
+      "-extfile",
+      file("ext"),
+      "-out",
+      file("bad.pem"),
+    ]);
     await expect(run("openssl", ["verify", "-CAfile", authority.rootFile, file("bad.pem")])).rejects.toThrow(/subtree/);
   }
 });
 
 test("names outside the domain get no certificate", async () => {
   const authority = await openCertificateAuthority({ directory: await useDirectory(), domain: "localhost" });
-  for (const name of ["*.example.com", "a.localhost", "*", "*.localhost.evil.com", "*.a b.localhost", `*.${"a.".repeat(200)}localhost`]) {
+  for (const name of [
+    "*.example.com",
+    "a.localhost",
+    "*",
+    "*.localhost.evil.com",
+    "*.a b.localhost",
+    `*.${"a.".repeat(200)}localhost`,
+  ]) {
     expect(await authority.contextFor(name)).toBeUndefined();
   }
 });
 
 test("a leaf is kept, and renewed before it ends", async () => {
   let now = Date.now();
-  const authority = await openCertificateAuthority({ directory: await useDirectory(), domain: "localhost", now: () => now });
+  const authority = await openCertificateAuthority({
+    directory: await useDirectory(),
+    domain: "localhost",
+    now: () => now,
+  });
   const first = await authority.contextFor(WILDCARD);
   expect(await authority.contextFor(WILDCARD)).toBe(first);
   now += 61 * DAY_MS;

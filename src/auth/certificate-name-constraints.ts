@@ -1,4 +1,5 @@
-import "reflect-metadata"; // before @peculiar/x509, which fails to load without it
+// oxlint-disable-next-line import/no-unassigned-import -- @peculiar/x509 fails to load without this polyfill before it
+import "reflect-metadata";
 import { Extension } from "@peculiar/x509";
 
 const NAME_CONSTRAINTS_OID = "2.5.29.30";

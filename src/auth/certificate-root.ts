@@ -1,4 +1,5 @@
-import "reflect-metadata"; // before @peculiar/x509, which fails to load without it
+// oxlint-disable-next-line import/no-unassigned-import -- @peculiar/x509 fails to load without this polyfill before it
+import "reflect-metadata";
 import { createPrivateKey, createPublicKey, webcrypto } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -88,7 +89,10 @@ async function makeRoot({ directory, domain, now }: RootOptions): Promise<Certif
     ],
   });
   const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey));
-  const keyPem = createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" }).export({ format: "pem", type: "pkcs8" });
+  const keyPem = createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" }).export({
+    format: "pem",
+    type: "pkcs8",
+  });
   const pem = `${certificate.toString("pem")}\n`;
   // The key first: a crash between the two leaves a pair that does not match, and readRoot() starts over.
   await writeFileDurably(join(directory, "ca.key"), keyPem, 0o600);

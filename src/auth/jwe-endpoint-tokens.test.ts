@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { CompactEncrypt } from "jose";
 import { expect, onTestFinished, test } from "vitest";
 import { jweEndpointTokens, MAX_TOKEN_CHARACTERS, openJweEndpointTokens } from "./jwe-endpoint-tokens.ts";
@@ -30,7 +30,9 @@ async function forge(header: Record<string, unknown>, secret: Uint8Array): Promi
 
 const portScope: fc.Arbitrary<PortScope> = fc.oneof(
   fc.record({ port: fc.integer({ min: 1, max: 65535 }) }),
-  fc.record({ range: fc.record({ startPort: fc.integer({ min: 1, max: 65535 }), endPort: fc.integer({ min: 1, max: 65535 }) }) }),
+  fc.record({
+    range: fc.record({ startPort: fc.integer({ min: 1, max: 65535 }), endPort: fc.integer({ min: 1, max: 65535 }) }),
+  }),
   fc.constant({ allPorts: {} }),
 );
 
@@ -42,9 +44,11 @@ test("what is minted opens to the same claims", async () => {
     ports: fc.array(portScope, { maxLength: 40 }),
     expiresAt: fc.date({ min: new Date(0), max: new Date("2100-01-01"), noInvalidDate: true }),
   });
-  await fc.assert(fc.asyncProperty(claims, async (given) => {
-    expect(await tokens.open(await tokens.mint(given))).toEqual(given);
-  }));
+  await fc.assert(
+    fc.asyncProperty(claims, async (given) => {
+      expect(await tokens.open(await tokens.mint(given))).toEqual(given);
+    }),
+  );
 });
 
 test("a token is a compact JWE with the service's header, empty key and size", async () => {
@@ -60,7 +64,9 @@ test("a token is a compact JWE with the service's header, empty key and size", a
 
 test("an expired token still opens: the proxy decides on expiry", async () => {
   const tokens = jweEndpointTokens([KEY]);
-  expect(await tokens.open(await tokens.mint({ ...CLAIMS, expiresAt: new Date(0) }))).toMatchObject({ expiresAt: new Date(0) });
+  expect(await tokens.open(await tokens.mint({ ...CLAIMS, expiresAt: new Date(0) }))).toMatchObject({
+    expiresAt: new Date(0),
+  });
 });
 
 test("an older key opens, the newest mints", async () => {
@@ -92,7 +98,9 @@ test("other algorithms, keys and headers open nothing", async () => {
 test("a compressed token opens nothing", async () => {
   const tokens = jweEndpointTokens([KEY]);
   const [, ...rest] = (await tokens.mint(CLAIMS)).split(".");
-  const header = Buffer.from(JSON.stringify({ kid: KEY.kid, alg: "dir", enc: "A256GCM", zip: "DEF" })).toString("base64url");
+  const header = Buffer.from(JSON.stringify({ kid: KEY.kid, alg: "dir", enc: "A256GCM", zip: "DEF" })).toString(
+    "base64url",
+  );
   expect(await tokens.open([header, ...rest].join("."))).toBeUndefined();
 });
 
@@ -102,10 +110,14 @@ test("any changed character closes a token", async () => {
   // The last character of each part may carry unused bits, which change nothing.
   const isLastOfPart = (i: number): boolean => i + 1 === token.length || token[i + 1] === ".";
   await fc.assert(
-    fc.asyncProperty(fc.nat(token.length - 1), fc.constantFrom("A", "b", "9", "_", ".", "é", " "), async (at, character) => {
-      fc.pre(token[at] !== character && !isLastOfPart(at));
-      expect(await tokens.open(token.slice(0, at) + character + token.slice(at + 1))).toBeUndefined();
-    }),
+    fc.asyncProperty(
+      fc.nat(token.length - 1),
+      fc.constantFrom("A", "b", "9", "_", ".", "é", " "),
+      async (at, character) => {
+        fc.pre(token[at] !== character && !isLastOfPart(at));
+        expect(await tokens.open(token.slice(0, at) + character + token.slice(at + 1))).toBeUndefined();
+      },
+    ),
   );
 });
 
@@ -118,25 +130,43 @@ test("garbage opens nothing and throws nothing", async () => {
     fc.array(fc.base64String(), { maxLength: 6 }).map((parts) => [header, ...parts].join(".")),
     fc.uint8Array({ maxLength: 100 }).map((bytes) => `${header}..${Buffer.from(bytes).toString("base64url")}`),
   );
-  await fc.assert(fc.asyncProperty(garbage, async (text) => {
-    expect(await tokens.open(text)).toBeUndefined();
-  }));
+  await fc.assert(
+    fc.asyncProperty(garbage, async (text) => {
+      expect(await tokens.open(text)).toBeUndefined();
+    }),
+  );
   expect(await tokens.open(`${header}..${"A".repeat(1_000_000)}`)).toBeUndefined();
 });
 
 test("genuine tokens with claims of another form open nothing", async () => {
   const tokens = jweEndpointTokens([KEY]);
-  for (const text of ["", "null", "[]", "{}", '{"m":"a","k":"root","p":"*","e":1}', '{"m":"a","k":"http","p":"1-","e":1}', '{"m":"a","k":"http","p":"*","e":9e99}']) {
-    const encryption = new CompactEncrypt(Buffer.from(text)).setProtectedHeader({ kid: KEY.kid, alg: "dir", enc: "A256GCM" });
+  for (const text of [
+    "",
+    "null",
+    "[]",
+    "{}",
+    '{"m":"a","k":"root","p":"*","e":1}',
+    '{"m":"a","k":"http","p":"1-","e":1}',
+    '{"m":"a","k":"http","p":"*","e":9e99}',
+  ]) {
+    const encryption = new CompactEncrypt(Buffer.from(text)).setProtectedHeader({
+      kid: KEY.kid,
+      alg: "dir",
+      enc: "A256GCM",
+    });
     expect(await tokens.open(await encryption.encrypt(KEY.secret))).toBeUndefined();
   }
 });
 
 test("a scope too long for a token is refused at minting", async () => {
   const ports = Array.from({ length: 2000 }, (_, i) => ({ port: 10_000 + i }));
-  await expect(jweEndpointTokens([KEY]).mint({ ...CLAIMS, ports })).rejects.toMatchObject({ shape: "ValidationException" });
+  await expect(jweEndpointTokens([KEY]).mint({ ...CLAIMS, ports })).rejects.toMatchObject({
+    shape: "ValidationException",
+  });
   const some = ports.slice(0, 900);
-  expect((await jweEndpointTokens([KEY]).mint({ ...CLAIMS, ports: some })).length).toBeLessThanOrEqual(MAX_TOKEN_CHARACTERS);
+  expect((await jweEndpointTokens([KEY]).mint({ ...CLAIMS, ports: some })).length).toBeLessThanOrEqual(
+    MAX_TOKEN_CHARACTERS,
+  );
 });
 
 test("keys are made once, private to their owner", async () => {
@@ -146,10 +176,13 @@ test("keys are made once, private to their owner", async () => {
   expect((await stat(path)).mode & 0o777).toBe(0o600);
 });
 
-test.each(["", "{}", '{"keys":[]}', '{"keys":[{"kid":"x","key":"y","createdAt":"z"}]}'])("a key file of %j is an error that says what to do", async (text) => {
-  const path = await useKeyFile();
-  await openJweEndpointTokens(path);
-  await writeFile(path, text);
-  await expect(openJweEndpointTokens(path)).rejects.toThrow(/Restore it, or remove it/);
-  expect(await readFile(path, "utf8")).toBe(text);
-});
+test.each(["", "{}", '{"keys":[]}', '{"keys":[{"kid":"x","key":"y","createdAt":"z"}]}'])(
+  "a key file of %j is an error that says what to do",
+  async (text) => {
+    const path = await useKeyFile();
+    await openJweEndpointTokens(path);
+    await writeFile(path, text);
+    await expect(openJweEndpointTokens(path)).rejects.toThrow(/Restore it, or remove it/);
+    expect(await readFile(path, "utf8")).toBe(text);
+  },
+);

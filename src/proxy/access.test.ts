@@ -10,10 +10,14 @@ async function useApp(fixture: ProxyFixture, ...ports: number[]): Promise<void> 
   for (const guestPort of ports) fixture.microvm.ports.set(guestPort, port);
 }
 
-function expectProxyError(answer: Answer, status: number, body: string, error?: string): void {
-  expect({ status: answer.status, body: answer.body, error: answer.headers["x-aws-proxy-error"] }).toEqual({ status, body, error });
-  expect(answer.headers["cache-control"]).toBe("private, no-store");
-  expect(answer.headers["x-amzn-requestid"]).toMatch(/^[0-9a-f-]{36}$/);
+/** An answer of the proxy itself, as one comparable value. */
+function proxyError(answer: Answer): unknown {
+  const { "x-aws-proxy-error": error, "cache-control": cache, "x-amzn-requestid": id } = answer.headers;
+  return { status: answer.status, body: answer.body, error, cache, hasId: /^[0-9a-f-]{36}$/.test(String(id)) };
+}
+
+function expected(status: number, body: string, error?: string): unknown {
+  return { status, body, error, cache: "private, no-store", hasId: true };
 }
 
 test("a token lets a request in, on port 8080 unless the header names another", async () => {
@@ -30,10 +34,12 @@ test("no token, garbage and an expired token are all missing authentication", as
   await useApp(fixture, 8080);
   const expired = await fixture.token({ expiresAt: new Date(Date.now() - 1) });
   for (const token of [null, "garbage", "a.b.c.d.e", "x".repeat(9000), expired]) {
-    expectProxyError(await fixture.send({ token }), 403, "Request missing authentication", "UNAUTHORIZED");
+    expect(proxyError(await fixture.send({ token }))).toEqual(
+      expected(403, "Request missing authentication", "UNAUTHORIZED"),
+    );
   }
   const query = await fixture.send({ token: null, path: `/?X-aws-proxy-auth=${await fixture.token()}` });
-  expectProxyError(query, 403, "Request missing authentication", "UNAUTHORIZED");
+  expect(proxyError(query)).toEqual(expected(403, "Request missing authentication", "UNAUTHORIZED"));
   expect(fixture.microvm.wakes).toBe(0);
 });
 
@@ -41,16 +47,18 @@ test("a genuine token of another microVM fails alike at a host that exists and a
   const fixture = await useProxy();
   const other = fixture.addMicrovm();
   const token = await fixture.token({ microvmId: other.microvmId });
-  expectProxyError(await fixture.send({ token }), 403, "Token authentication failed", "UNAUTHORIZED");
+  expect(proxyError(await fixture.send({ token }))).toEqual(
+    expected(403, "Token authentication failed", "UNAUTHORIZED"),
+  );
   const unknown = await fixture.send({ token, servername: UNKNOWN_HOST, headers: { host: UNKNOWN_HOST } });
-  expectProxyError(unknown, 403, "Token authentication failed", "UNAUTHORIZED");
+  expect(proxyError(unknown)).toEqual(expected(403, "Token authentication failed", "UNAUTHORIZED"));
   expect(fixture.microvm.wakes + other.wakes).toBe(0);
 });
 
 test("an unknown host with a dummy token says nothing of the host", async () => {
   const fixture = await useProxy();
   const answer = await fixture.send({ token: "dummy", servername: UNKNOWN_HOST, headers: { host: UNKNOWN_HOST } });
-  expectProxyError(answer, 403, "Request missing authentication", "UNAUTHORIZED");
+  expect(proxyError(answer)).toEqual(expected(403, "Request missing authentication", "UNAUTHORIZED"));
 });
 
 test("server name and Host must be the same microVM", async () => {
@@ -66,7 +74,9 @@ test("server name and Host must be the same microVM", async () => {
     { headers: { host: `user@${fixture.microvm.host}` } },
     { headers: { host: `${fixture.microvm.label}.lambda-microvm.nowhere.localhost` } },
   ]) {
-    expectProxyError(await fixture.send(options), 403, "Token authentication failed", "UNAUTHORIZED");
+    expect(proxyError(await fixture.send(options))).toEqual(
+      expected(403, "Token authentication failed", "UNAUTHORIZED"),
+    );
   }
   expect(fixture.microvm.wakes + other.wakes).toBe(0);
 });
@@ -84,20 +94,21 @@ test("a port outside the token's scope is denied, and denied requests wake nothi
   const token = await fixture.token({ ports: [{ port: 3000 }, { range: { startPort: 9000, endPort: 9010 } }] });
   for (const port of ["8080", "8999", "9011"]) {
     const answer = await fixture.send({ token, headers: { "x-aws-proxy-port": port } });
-    expectProxyError(answer, 403, "Access to port denied", "UNAUTHORIZED");
+    expect(proxyError(answer)).toEqual(expected(403, "Access to port denied", "UNAUTHORIZED"));
   }
-  expectProxyError(await fixture.send({ token }), 403, "Access to port denied", "UNAUTHORIZED");
+  expect(proxyError(await fixture.send({ token }))).toEqual(expected(403, "Access to port denied", "UNAUTHORIZED"));
   expect(fixture.microvm.wakes).toBe(0);
   expect((await fixture.send({ token, headers: { "x-aws-proxy-port": "9005" } })).status).toBe(200);
 });
 
-test.each(["0", "65536", "-1", "80a", "", "8080 ", "0x50", "8e3", "08080", "99999999999999999999"])("the port header %j is malformed", async (port) => {
-  const fixture = await useProxy();
-  const answer = await fixture.send({ headers: { "x-aws-proxy-port": port } });
-  // node trims field values, so a blank at the end is no malformed port.
-  if (port.trim() === "8080") expect(answer.status).toBe(502);
-  else expect(answer.status).toBe(400);
-});
+test.each(["0", "65536", "-1", "80a", "", "0x50", "8e3", "08080", "8080, 8080", "99999999999999999999"])(
+  "the port header %j is malformed",
+  async (port) => {
+    const fixture = await useProxy();
+    expect((await fixture.send({ headers: { "x-aws-proxy-port": port } })).status).toBe(400);
+    expect(fixture.microvm.wakes).toBe(0);
+  },
+);
 
 test.each<[ManagedConnector[], number]>([
   [["NO_INGRESS"], 403],
@@ -113,20 +124,22 @@ test.each<[ManagedConnector[], number]>([
   fixture.microvm.ingressNetworkConnectors = names.map((name) => managedConnectorArn("us-east-1", name));
   const answer = await fixture.send();
   expect(answer.status).toBe(status);
-  if (status === 403) expect(answer.headers["x-aws-proxy-error"]).toBe("UNAUTHORIZED");
+  expect(answer.headers["x-aws-proxy-error"]).toBe(status === 403 ? "UNAUTHORIZED" : undefined);
 });
 
 test("a shell token on plain HTTPS is an empty 502 and wakes nothing", async () => {
   const fixture = await useProxy();
   const token = await fixture.token({ kind: "shell", ports: [] });
-  expectProxyError(await fixture.send({ token }), 502, "");
+  expect(proxyError(await fixture.send({ token }))).toEqual(expected(502, ""));
   expect(fixture.microvm.wakes).toBe(0);
 });
 
 test("a port on which nothing listens is APP_CONNECT_FAILED", async () => {
   const fixture = await useProxy();
   const answer = await fixture.send({ headers: { "x-aws-proxy-port": "81" } });
-  expectProxyError(answer, 502, "Nothing listens on the port 81 of the MicroVM", "APP_CONNECT_FAILED");
+  expect(proxyError(answer)).toEqual(
+    expected(502, "Nothing listens on the port 81 of the MicroVM", "APP_CONNECT_FAILED"),
+  );
 });
 
 test("a token that expires while its response streams does not end the stream", async () => {
@@ -140,5 +153,7 @@ test("a token that expires while its response streams does not end the stream", 
   fixture.microvm.ports.set(8080, await useServer(app));
   const token = await fixture.token();
   expect((await fixture.send({ token })).body).toBe("begin end");
-  expectProxyError(await fixture.send({ token }), 403, "Request missing authentication", "UNAUTHORIZED");
+  expect(proxyError(await fixture.send({ token }))).toEqual(
+    expected(403, "Request missing authentication", "UNAUTHORIZED"),
+  );
 });

@@ -12,7 +12,11 @@ import type { Refusal } from "./refusal.ts";
 export function sendAppResponse(exchange: Exchange, answer: IncomingMessage, { activity }: Route): boolean {
   const { response, requestId } = exchange;
   try {
-    response.writeHead(answer.statusCode ?? 0, answer.statusMessage ?? "", responseHeaders(answer.rawHeaders, requestId));
+    response.writeHead(
+      answer.statusCode ?? 0,
+      answer.statusMessage ?? "",
+      responseHeaders(answer.rawHeaders, requestId),
+    );
   } catch {
     return false;
   }

@@ -23,7 +23,16 @@ test("curl reaches an endpoint with nothing but our root", async () => {
   const fixture = await useProxy();
   await useApp(fixture);
   const { host } = fixture.microvm;
-  const common = ["-sS", "--noproxy", "*", "--max-time", "30", "-H", `X-aws-proxy-auth: ${await fixture.token()}`, `https://${host}:${fixture.port}/`];
+  const common = [
+    "-sS",
+    "--noproxy",
+    "*",
+    "--max-time",
+    "30",
+    "-H",
+    `X-aws-proxy-auth: ${await fixture.token()}`,
+    `https://${host}:${fixture.port}/`,
+  ];
   for (const roots of [fixture.certificates.rootFile, fixture.certificates.bundleFile]) {
     // curl resolves *.localhost itself, to both loopback addresses.
     expect((await run("curl", ["--cacert", roots, ...common])).stdout).toBe("hello");
@@ -34,7 +43,13 @@ test("curl reaches an endpoint with nothing but our root", async () => {
 
 test.each(["127.0.0.1", "::1"])("the listener answers on %s", async (host) => {
   const { port, certificates, microvm } = await useProxy();
-  const socket = await secure({ host, port, servername: microvm.host, ca: certificates.rootPem, ALPNProtocols: ["h2", "http/1.1"] });
+  const socket = await secure({
+    host,
+    port,
+    servername: microvm.host,
+    ca: certificates.rootPem,
+    ALPNProtocols: ["h2", "http/1.1"],
+  });
   expect(socket.authorized).toBe(true);
   expect(socket.alpnProtocol).toBe("http/1.1");
 });
@@ -44,7 +59,9 @@ test("TLS 1.2 and 1.3 are spoken, older versions are not", async () => {
   const options = { host: "127.0.0.1", port, servername: microvm.host, ca: certificates.rootPem };
   expect((await secure(options)).getProtocol()).toBe("TLSv1.3");
   expect((await secure({ ...options, maxVersion: "TLSv1.2" })).getProtocol()).toBe("TLSv1.2");
-  await expect(secure({ ...options, minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT:@SECLEVEL=0" })).rejects.toThrow();
+  await expect(
+    secure({ ...options, minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT:@SECLEVEL=0" }),
+  ).rejects.toThrow(/version|protocol|no ciphers|unsupported/i);
 });
 
 test("a client without a server name gets no certificate", async () => {
@@ -55,12 +72,19 @@ test("a client without a server name gets no certificate", async () => {
 test("a session of one name does not carry over to another", async () => {
   const fixture = await useProxy();
   const other = fixture.addMicrovm();
-  const options = { host: "127.0.0.1", port: fixture.port, ca: fixture.certificates.rootPem, maxVersion: "TLSv1.2" as const };
+  const options = {
+    host: "127.0.0.1",
+    port: fixture.port,
+    ca: fixture.certificates.rootPem,
+    maxVersion: "TLSv1.2" as const,
+  };
   const first = connect({ ...options, servername: other.host });
   onTestFinished(() => void first.destroy());
   const session = await new Promise<Buffer>((resolve) => first.once("session", resolve));
   const second = await secure({ ...options, servername: fixture.microvm.host, session });
-  second.write(`GET / HTTP/1.1\r\nHost: ${other.host}\r\nX-aws-proxy-auth: ${await fixture.token({ microvmId: other.microvmId })}\r\nConnection: close\r\n\r\n`);
+  second.write(
+    `GET / HTTP/1.1\r\nHost: ${other.host}\r\nX-aws-proxy-auth: ${await fixture.token({ microvmId: other.microvmId })}\r\nConnection: close\r\n\r\n`,
+  );
   let text = "";
   second.on("data", (chunk: Buffer) => (text += chunk.toString()));
   await vi.waitFor(() => expect(text).toMatch(/^HTTP\/1.1 403 /));
@@ -72,12 +96,17 @@ test("a taken port is an error that names the setting", async () => {
   onTestFinished(() => void server.close());
   const { port } = server.address() as AddressInfo;
   const config = { bind: "127.0.0.1", endpointPort: port, domain: "localhost", region: "us-east-1" };
-  await expect(useProxy({ config })).rejects.toThrow(`Port ${port} of 127.0.0.1 is taken by another program; stop it, or set CATNAP_ENDPOINT_PORT`);
+  await expect(useProxy({ config })).rejects.toThrow(
+    `Port ${port} of 127.0.0.1 is taken by another program; stop it, or set CATNAP_ENDPOINT_PORT`,
+  );
 });
 
 test("closing lets nothing go on, not even open streams", async () => {
   const fixture = await useProxy();
-  fixture.microvm.ports.set(8080, await useServer(createHttpServer((_request, response) => response.write("and so on"))));
+  fixture.microvm.ports.set(
+    8080,
+    await useServer(createHttpServer((_request, response) => response.write("and so on"))),
+  );
   const socket = await fixture.tls();
   socket.on("error", () => {});
   socket.write(`GET / HTTP/1.1\r\nHost: ${fixture.microvm.host}\r\nX-aws-proxy-auth: ${await fixture.token()}\r\n\r\n`);

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { SecureContext } from "node:tls";
+import { callbackify } from "node:util";
 import type { CertificateAuthority } from "../auth/certificate-authority.ts";
 import { AppError } from "../errors/app-error.ts";
 import { endpointWildcard, parseEndpointName } from "./endpoint-name.ts";
@@ -75,7 +76,7 @@ async function listen(server: Server, port: number, host: string): Promise<void>
 
 function createEndpointServer(options: ListenerOptions): Server {
   const server = createServer({
-    SNICallback: (name, done) => chooseContext(name, options, done),
+    SNICallback: callbackify((name: string) => contextOf(name, options)),
     ALPNProtocols: ["http/1.1"],
     minVersion: "TLSv1.2",
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
@@ -95,18 +96,19 @@ function createEndpointServer(options: ListenerOptions): Server {
 }
 
 /** A foreign name gets the region's certificate too, so that a client which insists reads a refusal and not an alert. */
-function chooseContext(name: string, options: ListenerOptions, done: (error: Error | null, context?: SecureContext) => void): void {
+function contextOf(name: string, options: ListenerOptions): Promise<SecureContext | undefined> {
   const region = parseEndpointName(name.replace(/\.$/, ""), options.domain)?.region ?? options.region;
-  options.certificates.contextFor(endpointWildcard(region, options.domain)).then(
-    (context) => done(null, context),
-    (error: Error) => done(error),
-  );
+  return options.certificates.contextFor(endpointWildcard(region, options.domain));
 }
 
 function listenError(cause: NodeJS.ErrnoException, port: number, host: string): AppError {
   if (cause.code === "EADDRINUSE") return portTaken(port, [host]);
-  const hint = cause.code === "EACCES" ? "; ports below 1024 need root, or set CATNAP_ENDPOINT_PORT" : "; check CATNAP_BIND";
-  return new AppError("ERR_CONFIG_INVALID", { message: `Cannot listen on ${host} port ${port} (${cause.code})${hint}`, cause });
+  const hint =
+    cause.code === "EACCES" ? "; ports below 1024 need root, or set CATNAP_ENDPOINT_PORT" : "; check CATNAP_BIND";
+  return new AppError("ERR_CONFIG_INVALID", {
+    message: `Cannot listen on ${host} port ${port} (${cause.code})${hint}`,
+    cause,
+  });
 }
 
 function portTaken(port: number, hosts: readonly string[]): AppError {

@@ -59,7 +59,8 @@ export class ExchangeServer {
     if ("refused" in destination) return destination;
     const { target, port } = destination;
     const exchange = { request, response, head, requestId };
-    const forward = (route: Route) => (upgrade ? forwardUpgrade({ ...exchange, ...upgrade }, route) : forwardRequest(exchange, route));
+    const forward = (route: Route) =>
+      upgrade ? forwardUpgrade({ ...exchange, ...upgrade }, route) : forwardRequest(exchange, route);
     const first = await this.#try(exchange, target, port, forward);
     if (first !== "stale") return first;
     this.#options.lives.current(target)?.agent.dropIdle(port, 0);
@@ -67,7 +68,12 @@ export class ExchangeServer {
     return second === "stale" ? { refused: "microvm-unreachable" } : second;
   }
 
-  async #try(exchange: Exchange, target: EndpointTarget, port: number, forward: (route: Route) => Promise<Outcome>): Promise<Outcome> {
+  async #try(
+    exchange: Exchange,
+    target: EndpointTarget,
+    port: number,
+    forward: (route: Route) => Promise<Outcome>,
+  ): Promise<Outcome> {
     const life = this.#options.lives.current(target) ?? (await this.#wake(target, exchange.response));
     if ("refused" in life) return life;
     if (exchange.response.destroyed) return "answered";

@@ -21,9 +21,13 @@ async function useUpgradeApp(onUpgrade: OnUpgrade): Promise<ProxyFixture> {
 
 /** Accepts a WebSocket and echoes frames: unmasks each payload and sends it back. Payloads are below 64 KiB. */
 function acceptWebSocket(request: IncomingMessage, socket: Duplex, protocol?: string): void {
-  const accept = createHash("sha1").update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+  const accept = createHash("sha1")
+    .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+    .digest("base64");
   const chosen = protocol === undefined ? "" : `Sec-WebSocket-Protocol: ${protocol}\r\n`;
-  socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n${chosen}\r\n`);
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n${chosen}\r\n`,
+  );
   let pending = Buffer.alloc(0);
   socket.on("data", (chunk: Buffer) => {
     pending = Buffer.concat([pending, chunk]);
@@ -35,7 +39,10 @@ function acceptWebSocket(request: IncomingMessage, socket: Duplex, protocol?: st
       if (pending.length < start + 4 + length) return;
       const mask = pending.subarray(start, start + 4);
       const payload = pending.subarray(start + 4, start + 4 + length).map((byte, i) => byte ^ (mask[i % 4] ?? 0));
-      const head = short === 126 ? Buffer.from([pending[0] ?? 0, 126, length >> 8, length & 255]) : Buffer.from([pending[0] ?? 0, length]);
+      const head =
+        short === 126
+          ? Buffer.from([pending[0] ?? 0, 126, length >> 8, length & 255])
+          : Buffer.from([pending[0] ?? 0, length]);
       socket.write(Buffer.concat([head, payload]));
       pending = pending.subarray(start + 4 + length);
     }
@@ -44,7 +51,9 @@ function acceptWebSocket(request: IncomingMessage, socket: Duplex, protocol?: st
 
 function connectWebSocket(fixture: ProxyFixture, protocols: string[], headers: Record<string, string> = {}): WebSocket {
   const { host } = fixture.microvm;
-  const dispatcher = new UndiciAgent({ connect: { ca: fixture.certificates.rootPem, host: "127.0.0.1", servername: host } });
+  const dispatcher = new UndiciAgent({
+    connect: { ca: fixture.certificates.rootPem, host: "127.0.0.1", servername: host },
+  });
   onTestFinished(() => dispatcher.destroy());
   const socket = new WebSocket(`wss://${host}:${fixture.port}/chat`, { protocols, headers, dispatcher });
   onTestFinished(() => socket.close());
@@ -65,7 +74,14 @@ function nextMessage(socket: WebSocket): Promise<unknown> {
 /** Sends a raw handshake and returns the connection. */
 async function handshake(fixture: ProxyFixture, lines: string[], after = ""): Promise<TLSSocket> {
   const socket = await fixture.tls();
-  const head = ["GET /x HTTP/1.1", `Host: ${fixture.microvm.host}`, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: a2V5a2V5a2V5a2V5a2V5aw==", ...lines];
+  const head = [
+    "GET /x HTTP/1.1",
+    `Host: ${fixture.microvm.host}`,
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Key: a2V5a2V5a2V5a2V5a2V5aw==",
+    ...lines,
+  ];
   socket.write(`${head.join("\r\n")}\r\n\r\n${after}`);
   return socket;
 }
@@ -77,7 +93,11 @@ test("a WebSocket authenticates by subprotocol, and text and binary frames pass"
     acceptWebSocket(request, socket);
   });
   const token = await fixture.token();
-  const socket = connectWebSocket(fixture, [`lambda-microvms.authentication.${token}`, "lambda-microvms", "lambda-microvms.port.8080"]);
+  const socket = connectWebSocket(fixture, [
+    `lambda-microvms.authentication.${token}`,
+    "lambda-microvms",
+    "lambda-microvms.port.8080",
+  ]);
   await opened(socket);
   expect(socket.protocol).toBe("lambda-microvms");
   expect(offered).not.toMatch(/lambda-microvms\.|sec-websocket-protocol|x-aws-proxy/i);
@@ -104,7 +124,12 @@ test("the application's own subprotocols reach it, and its choice wins", async (
     acceptWebSocket(request, socket, "graphql-ws");
   });
   const token = await fixture.token();
-  const socket = connectWebSocket(fixture, ["graphql-ws", "lambda-microvms", `lambda-microvms.authentication.${token}`, "soap"]);
+  const socket = connectWebSocket(fixture, [
+    "graphql-ws",
+    "lambda-microvms",
+    `lambda-microvms.authentication.${token}`,
+    "soap",
+  ]);
   await opened(socket);
   expect(offered).toBe("graphql-ws, soap");
   expect(socket.protocol).toBe("graphql-ws");
@@ -112,7 +137,10 @@ test("the application's own subprotocols reach it, and its choice wins", async (
 
 test("the port comes from the header, then from the subprotocol", async () => {
   const fixture = await useUpgradeApp(() => {});
-  const answers = async (port: string): Promise<number> => useServer(createServer().on("upgrade", (_r, s) => void s.end(`HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n${port}`)));
+  const answers = async (port: string): Promise<number> =>
+    useServer(
+      createServer().on("upgrade", (_r, s) => void s.end(`HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n${port}`)),
+    );
   fixture.microvm.ports.set(3000, await answers("3000"));
   fixture.microvm.ports.set(4000, await answers("4000"));
   const protocols = `Sec-WebSocket-Protocol: lambda-microvms, lambda-microvms.port.3000`;
@@ -123,12 +151,50 @@ test("the port comes from the header, then from the subprotocol", async () => {
 
 test.each<[string, (token: string) => string[], string, string]>([
   ["no token", () => [], "403", "Request missing authentication"],
-  ["no marker", (token) => [`Sec-WebSocket-Protocol: lambda-microvms.authentication.${token}`], "400", "marker|lambda-microvms is missing"],
-  ["a bad token", () => ["Sec-WebSocket-Protocol: lambda-microvms, lambda-microvms.authentication.x"], "403", "Request missing authentication"],
-  ["two tokens", (token) => [`Sec-WebSocket-Protocol: lambda-microvms, lambda-microvms.authentication.${token}, lambda-microvms.authentication.${token}`], "400", "several"],
-  ["a bad port", (token) => [`Sec-WebSocket-Protocol: lambda-microvms, lambda-microvms.authentication.${token}, lambda-microvms.port.x`], "400", "port"],
-  ["two ports", (token) => [`Sec-WebSocket-Protocol: lambda-microvms, lambda-microvms.authentication.${token}, lambda-microvms.port.1, lambda-microvms.port.2`], "400", "several"],
-  ["a closed port", (token) => [`Sec-WebSocket-Protocol: lambda-microvms, lambda-microvms.authentication.${token}, lambda-microvms.port.81`], "502", "Nothing listens"],
+  [
+    "no marker",
+    (token) => [`Sec-WebSocket-Protocol: lambda-microvms.authentication.${token}`],
+    "400",
+    "marker|lambda-microvms is missing",
+  ],
+  [
+    "a bad token",
+    () => ["Sec-WebSocket-Protocol: lambda-microvms, lambda-microvms.authentication.x"],
+    "403",
+    "Request missing authentication",
+  ],
+  [
+    "two tokens",
+    (token) => [
+      `Sec-WebSocket-Protocol: lambda-microvms, lambda-microvms.authentication.${token}, lambda-microvms.authentication.${token}`,
+    ],
+    "400",
+    "several",
+  ],
+  [
+    "a bad port",
+    (token) => [
+      `Sec-WebSocket-Protocol: lambda-microvms, lambda-microvms.authentication.${token}, lambda-microvms.port.x`,
+    ],
+    "400",
+    "port",
+  ],
+  [
+    "two ports",
+    (token) => [
+      `Sec-WebSocket-Protocol: lambda-microvms, lambda-microvms.authentication.${token}, lambda-microvms.port.1, lambda-microvms.port.2`,
+    ],
+    "400",
+    "several",
+  ],
+  [
+    "a closed port",
+    (token) => [
+      `Sec-WebSocket-Protocol: lambda-microvms, lambda-microvms.authentication.${token}, lambda-microvms.port.81`,
+    ],
+    "502",
+    "Nothing listens",
+  ],
 ])("a handshake with %s is refused", async (_what, lines, status, text) => {
   const fixture = await useUpgradeApp(() => {});
   const answer = await readAll(await handshake(fixture, lines(await fixture.token())));
@@ -142,7 +208,10 @@ test("the subprotocol token works on upgrades only", async () => {
   const fixture = await useUpgradeApp(() => {});
   const protocol = `lambda-microvms, lambda-microvms.authentication.${await fixture.token()}`;
   expect((await fixture.send({ token: null, headers: { "sec-websocket-protocol": protocol } })).status).toBe(403);
-  const asPlain = await fixture.send({ token: null, headers: { "sec-websocket-protocol": protocol, "sec-websocket-key": "x" } });
+  const asPlain = await fixture.send({
+    token: null,
+    headers: { "sec-websocket-protocol": protocol, "sec-websocket-key": "x" },
+  });
   expect(asPlain.status).toBe(400);
 });
 
@@ -162,11 +231,15 @@ test("an application that declines the upgrade answers as it likes, and early by
 
 test("other protocols pass as raw bytes, early bytes after the application agreed", async () => {
   const fixture = await useUpgradeApp((request, socket) => {
-    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${request.headers.upgrade}\r\nConnection: Upgrade\r\n\r\nhello `);
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${request.headers.upgrade}\r\nConnection: Upgrade\r\n\r\nhello `,
+    );
     socket.pipe(socket);
   });
   const socket = await fixture.tls();
-  socket.write(`GET / HTTP/1.1\r\nHost: ${fixture.microvm.host}\r\nX-aws-proxy-auth: ${await fixture.token()}\r\nConnection: upgrade\r\nUpgrade: tcp\r\n\r\nearly `);
+  socket.write(
+    `GET / HTTP/1.1\r\nHost: ${fixture.microvm.host}\r\nX-aws-proxy-auth: ${await fixture.token()}\r\nConnection: upgrade\r\nUpgrade: tcp\r\n\r\nearly `,
+  );
   let text = "";
   socket.setEncoding("latin1").on("data", (chunk: string) => (text += chunk));
   await vi.waitFor(() => expect(text).toMatch(/\r\n\r\nhello early $/));
@@ -180,7 +253,9 @@ test("other protocols pass as raw bytes, early bytes after the application agree
 test("an upgrade to cleartext HTTP/2 is an ordinary request", async () => {
   const fixture = await useUpgradeApp(() => {});
   const socket = await fixture.tls();
-  socket.write(`GET / HTTP/1.1\r\nHost: ${fixture.microvm.host}\r\nX-aws-proxy-auth: ${await fixture.token()}\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n`);
+  socket.write(
+    `GET / HTTP/1.1\r\nHost: ${fixture.microvm.host}\r\nX-aws-proxy-auth: ${await fixture.token()}\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n`,
+  );
   expect(await readAll(socket)).toMatch(/^HTTP\/1.1 200 OK[^]*plain/);
 });
 
@@ -214,9 +289,12 @@ test("an upgrade reports its bytes and wakes its microVM", async () => {
   await opened(socket);
   expect(fixture.microvm.wakes).toBe(1);
   const before = fixture.microvm.touches;
-  await vi.waitFor(async () => {
-    socket.send("x");
-    await nextMessage(socket);
-    expect(fixture.microvm.touches).toBeGreaterThan(before);
-  }, { timeout: 10_000 });
+  await vi.waitFor(
+    async () => {
+      socket.send("x");
+      await nextMessage(socket);
+      expect(fixture.microvm.touches).toBeGreaterThan(before);
+    },
+    { timeout: 10_000 },
+  );
 });

@@ -55,8 +55,10 @@ function handshake(exchange: UpgradeExchange, route: Route, stream: Duplex): Pro
       path: request.url,
       headers: [
         ...requestHeaders("GET", request.rawHeaders, head, requestId),
-        "Connection", "Upgrade",
-        "Upgrade", request.headers.upgrade ?? "",
+        "Connection",
+        "Upgrade",
+        "Upgrade",
+        request.headers.upgrade ?? "",
       ],
       maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
       insecureHTTPParser: false,
@@ -79,7 +81,8 @@ function handshake(exchange: UpgradeExchange, route: Route, stream: Duplex): Pro
       if (!sendAppResponse(exchange, answer, route)) settle({ refused: "bad-response" });
     });
     upstream.on("error", (error) => {
-      if (!isAnswered) settle(route.life.isDown ? { refused: "microvm-unreachable" } : refusalOfError(error, route.port));
+      if (!isAnswered)
+        settle(route.life.isDown ? { refused: "microvm-unreachable" } : refusalOfError(error, route.port));
     });
     upstream.once("close", () => {
       if (!isAnswered) settle({ refused: "bad-response" }); // without effect after anything above

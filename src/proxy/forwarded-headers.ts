@@ -6,17 +6,37 @@ const PROXY_PREFIX = "x-aws-proxy-";
 
 /** Fields of one connection, not of the message (RFC 9110, 7.6.1); framing is written anew on each side. */
 const HOP_BY_HOP = new Set([
-  "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "transfer-encoding", "upgrade",
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "te",
+  "transfer-encoding",
+  "upgrade",
 ]);
 
 /** Fields that may not come after the body: they say how to read or route it (RFC 9110, 6.5.1). */
-const NOT_IN_TRAILERS = new Set([...HOP_BY_HOP, "host", "content-length", "trailer", "authorization", "set-cookie", REQUEST_ID]);
+const NOT_IN_TRAILERS = new Set([
+  ...HOP_BY_HOP,
+  "host",
+  "content-length",
+  "trailer",
+  "authorization",
+  "set-cookie",
+  REQUEST_ID,
+]);
 
 /** Methods whose requests node writes without a body unless told of one. */
 const BODYLESS_METHODS = new Set(["GET", "HEAD", "DELETE", "OPTIONS"]);
 
 /** The header fields the application gets, in the order and spelling of the client (contract 6.1). */
-export function requestHeaders(method: string, rawHeaders: readonly string[], head: RequestHead, requestId: string): string[] {
+export function requestHeaders(
+  method: string,
+  rawHeaders: readonly string[],
+  head: RequestHead,
+  requestId: string,
+): string[] {
   const dropped = connectionOptions(rawHeaders);
   const kept: string[] = [];
   let wantsTrailers = false;
@@ -28,7 +48,8 @@ export function requestHeaders(method: string, rawHeaders: readonly string[], he
     hasLength ||= lower === "content-length";
     kept.push(name, value);
   });
-  if (head.subprotocols.application.length > 0) kept.push("Sec-WebSocket-Protocol", head.subprotocols.application.join(", "));
+  if (head.subprotocols.application.length > 0)
+    kept.push("Sec-WebSocket-Protocol", head.subprotocols.application.join(", "));
   if (head.body === "chunked") kept.push("Transfer-Encoding", "chunked");
   else if (!hasLength && !BODYLESS_METHODS.has(method)) kept.push("Content-Length", "0");
   if (wantsTrailers) kept.push("TE", "trailers");

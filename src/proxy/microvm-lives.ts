@@ -57,7 +57,9 @@ export class MicrovmLives {
     const signal = AbortSignal.any([clientGone, deadline.signal]);
     try {
       const result = await Promise.race([target.awake(signal), aborted(signal)]);
-      return result && "refused" in result ? this.#refusalOf(target, result) : (result ?? this.#gaveUp(target, clientGone));
+      return result && "refused" in result
+        ? this.#refusalOf(target, result)
+        : (result ?? this.#gaveUp(target, clientGone));
     } catch (cause) {
       if (signal.aborted) return this.#gaveUp(target, clientGone);
       return this.#refusalOf(target, { refused: "failed", cause });
@@ -67,14 +69,18 @@ export class MicrovmLives {
   }
 
   #gaveUp(target: EndpointTarget, clientGone: AbortSignal): Refusal {
-    if (!clientGone.aborted) this.#options.log.warn({ microvmId: target.microvmId }, "a request waited too long for its microVM to wake");
+    if (!clientGone.aborted)
+      this.#options.log.warn({ microvmId: target.microvmId }, "a request waited too long for its microVM to wake");
     return { refused: "microvm-unreachable" };
   }
 
   #refusalOf(target: EndpointTarget, refusal: WakeRefusal): Refusal {
     if (refusal.refused === "asleep") return { refused: "asleep" };
     if (refusal.refused === "failed") {
-      this.#options.log.warn({ microvmId: target.microvmId, err: refusal.cause }, "a microVM did not wake for a request");
+      this.#options.log.warn(
+        { microvmId: target.microvmId, err: refusal.cause },
+        "a microVM did not wake for a request",
+      );
     }
     return { refused: "microvm-unreachable" };
   }

@@ -125,22 +125,48 @@ export async function useProxy(overrides: Partial<EndpointProxyOptions> = {}): P
   const microvm = addMicrovm();
   const config = { bind: "127.0.0.1", endpointPort: 0, domain: "localhost", region: "us-east-1" };
   const log = pino({ level: "silent" });
-  const proxy = createEndpointProxy({ directory: { find: (label) => microvms.get(label) }, tokens, certificates, config, log, ...overrides });
+  const proxy = createEndpointProxy({
+    directory: { find: (label) => microvms.get(label) },
+    tokens,
+    certificates,
+    config,
+    log,
+    ...overrides,
+  });
   onTestFinished(() => proxy.close());
   const { port } = await proxy.listen();
   const agent = new Agent({ keepAlive: true });
   onTestFinished(() => agent.destroy());
 
   const token = (claims: Partial<TokenClaims> = {}): Promise<string> =>
-    tokens.mint({ microvmId: microvm.microvmId, kind: "http", ports: ALL_PORTS, expiresAt: new Date(Date.now() + 60_000), ...claims });
+    tokens.mint({
+      microvmId: microvm.microvmId,
+      kind: "http",
+      ports: ALL_PORTS,
+      expiresAt: new Date(Date.now() + 60_000),
+      ...claims,
+    });
 
   return {
-    proxy, port, certificates, tokens, microvm, addMicrovm, token,
+    proxy,
+    port,
+    certificates,
+    tokens,
+    microvm,
+    addMicrovm,
+    token,
     async send({ body, token: given, to = microvm, headers, ...options } = {}) {
       const auth = given === undefined ? await token({ microvmId: to.microvmId }) : given;
-      const all = auth === null ? { host: to.host, ...headers } : { host: to.host, "x-aws-proxy-auth": auth, ...headers };
+      const all =
+        auth === null ? { host: to.host, ...headers } : { host: to.host, "x-aws-proxy-auth": auth, ...headers };
       const request = httpsRequest({
-        host: "127.0.0.1", port, servername: to.host, ca: certificates.rootPem, agent, headers: all, ...options,
+        host: "127.0.0.1",
+        port,
+        servername: to.host,
+        ca: certificates.rootPem,
+        agent,
+        headers: all,
+        ...options,
       });
       request.end(body);
       return await answerOf(await responseOf(request));

@@ -27,16 +27,22 @@ export class RelayAgent extends Agent {
   }
 
   override createConnection(options: ClientRequestArgs, created?: OnCreated): undefined {
-    const done = (error: Error | null, stream?: Duplex): void => created?.(error, stream as Duplex);
-    this.#relay(Number(options.port)).then(
-      (result) => ("refused" in result ? done(new RelayRefusedError(result)) : done(null, result)),
-      (cause: unknown) => done(new RelayRefusedError({ refused: "guest-unreachable", cause })),
-    );
+    void this.#connect(Number(options.port), created);
+  }
+
+  async #connect(port: number, created?: OnCreated): Promise<void> {
+    const result = await this.#relay(port).catch((cause: unknown) => ({
+      refused: "guest-unreachable" as const,
+      cause,
+    }));
+    if ("refused" in result) created?.(new RelayRefusedError(result), undefined as never);
+    else created?.(null, result);
   }
 
   override keepSocketAlive(stream: Duplex): boolean {
     // Only real sockets have the idle time-out; unread bytes would be taken for the next request's answer.
-    const mayStay = stream instanceof Socket && stream.readableLength === 0 && keepsAlive(super.keepSocketAlive(stream));
+    const mayStay =
+      stream instanceof Socket && stream.readableLength === 0 && keepsAlive(super.keepSocketAlive(stream));
     if (!mayStay) return false;
     this.#idleSince.set(stream, performance.now());
     stream.on("data", destroySelf);

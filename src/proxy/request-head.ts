@@ -41,7 +41,8 @@ export function readRequestHead(request: RawRequest): RequestHead | Refusal {
   if (host === undefined) return malformed("exactly one Host header is needed");
   const body = bodyOf(headers);
   if (typeof body === "object") return body;
-  if (headers.isWebSocket && !request.isUpgrade) return malformed("a WebSocket handshake needs GET with Upgrade and Connection");
+  if (headers.isWebSocket && !request.isUpgrade)
+    return malformed("a WebSocket handshake needs GET with Upgrade and Connection");
   const access = accessOf(headers, request.isUpgrade);
   if ("refused" in access) return access;
   const name = hostOfHeader(host);
@@ -59,17 +60,39 @@ interface CollectedHeaders {
 }
 
 function collect(rawHeaders: readonly string[]): CollectedHeaders | Refusal {
-  const found: CollectedHeaders = { host: [], token: [], port: [], subprotocols: [], contentLength: [], transferEncoding: [], isWebSocket: false };
+  const found: CollectedHeaders = {
+    host: [],
+    token: [],
+    port: [],
+    subprotocols: [],
+    contentLength: [],
+    transferEncoding: [],
+    isWebSocket: false,
+  };
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const value = rawHeaders[i + 1] ?? "";
     switch (rawHeaders[i]?.toLowerCase()) {
-      case "host": found.host.push(value); break;
-      case "x-aws-proxy-auth": found.token.push(value); break;
-      case "x-aws-proxy-port": found.port.push(value); break;
-      case "sec-websocket-protocol": found.subprotocols.push(value); break;
-      case "sec-websocket-key": found.isWebSocket = true; break;
-      case "content-length": found.contentLength.push(value); break;
-      case "transfer-encoding": found.transferEncoding.push(value); break;
+      case "host":
+        found.host.push(value);
+        break;
+      case "x-aws-proxy-auth":
+        found.token.push(value);
+        break;
+      case "x-aws-proxy-port":
+        found.port.push(value);
+        break;
+      case "sec-websocket-protocol":
+        found.subprotocols.push(value);
+        break;
+      case "sec-websocket-key":
+        found.isWebSocket = true;
+        break;
+      case "content-length":
+        found.contentLength.push(value);
+        break;
+      case "transfer-encoding":
+        found.transferEncoding.push(value);
+        break;
       case "connection":
         if (value.split(",").some((name) => NEVER_HOP_BY_HOP.has(name.trim().toLowerCase()))) {
           return malformed("the Connection header names a header that may not be dropped");
@@ -85,7 +108,8 @@ function collect(rawHeaders: readonly string[]): CollectedHeaders | Refusal {
 function bodyOf({ contentLength, transferEncoding }: CollectedHeaders): RequestHead["body"] | Refusal {
   if (transferEncoding.length > 0) {
     if (contentLength.length > 0) return malformed("both Content-Length and Transfer-Encoding");
-    if (single(transferEncoding)?.toLowerCase() !== "chunked") return malformed("the only transfer encoding is chunked");
+    if (single(transferEncoding)?.toLowerCase() !== "chunked")
+      return malformed("the only transfer encoding is chunked");
     return "chunked";
   }
   if (contentLength.length === 0) return "none";
@@ -95,7 +119,10 @@ function bodyOf({ contentLength, transferEncoding }: CollectedHeaders): RequestH
 }
 
 /** Token and port: the header wins over the subprotocol, then comes the default (contract 6.1, 6.4). */
-function accessOf(headers: CollectedHeaders, isUpgrade: boolean): Pick<RequestHead, "token" | "port" | "subprotocols"> | Refusal {
+function accessOf(
+  headers: CollectedHeaders,
+  isUpgrade: boolean,
+): Pick<RequestHead, "token" | "port" | "subprotocols"> | Refusal {
   const subprotocols = parseSubprotocols(headers.subprotocols);
   if (subprotocols.tokens.length > 1) return malformed("several authentication subprotocols");
   if (subprotocols.ports.length > 1) return malformed("several port subprotocols");

@@ -37,5 +37,9 @@ export async function resolveDestination(head: RequestHead, context: ResolveCont
 /** No connector at all means HTTP_INGRESS, the default (observed 2.8). */
 function admitsHttp({ ingressNetworkConnectors: connectors }: EndpointTarget): boolean {
   if (hasManagedConnector(connectors, "NO_INGRESS")) return false;
-  return connectors.length === 0 || hasManagedConnector(connectors, "ALL_INGRESS") || hasManagedConnector(connectors, "HTTP_INGRESS");
+  return (
+    connectors.length === 0 ||
+    hasManagedConnector(connectors, "ALL_INGRESS") ||
+    hasManagedConnector(connectors, "HTTP_INGRESS")
+  );
 }

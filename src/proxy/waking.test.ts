@@ -44,7 +44,7 @@ test("after leaving RUNNING nothing of the former life is used again", async () 
 
 test("a request under way when its microVM goes down is a 502, and is not repeated", async () => {
   const fixture = await useProxy();
-  const seen = vi.fn();
+  const seen = vi.fn<() => void>();
   fixture.microvm.ports.set(8080, await useServer(createServer(seen)));
   const answer = fixture.send();
   await vi.waitFor(() => expect(seen).toHaveBeenCalledOnce());
@@ -60,7 +60,8 @@ test.each([
   ["failed", 502, "MicroVM is not reachable", "MICROVM_CONNECT_FAILED"],
 ] as const)("a wake refused as %s answers %i", async (refused, status, body, error) => {
   const fixture = await useProxy();
-  fixture.microvm.onAwake = () => Promise.resolve(refused === "failed" ? { refused, cause: new Error("no") } : { refused });
+  fixture.microvm.onAwake = () =>
+    Promise.resolve(refused === "failed" ? { refused, cause: new Error("no") } : { refused });
   const answer = await fixture.send();
   expect(answer).toMatchObject({ status, body });
   expect(answer.headers["x-aws-proxy-error"]).toBe(error);
@@ -106,7 +107,10 @@ test("a client that leaves stops waiting", async () => {
   };
   const { host } = fixture.microvm;
   const request = httpsRequest({
-    host: "127.0.0.1", port: fixture.port, servername: host, ca: fixture.certificates.rootPem,
+    host: "127.0.0.1",
+    port: fixture.port,
+    servername: host,
+    ca: fixture.certificates.rootPem,
     headers: { host, "x-aws-proxy-auth": await fixture.token() },
   });
   request.on("error", () => {}).end();
