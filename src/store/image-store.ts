@@ -10,13 +10,13 @@ export interface ImageOwner {
 }
 
 /** The image of that ARN if it belongs to the owner; an image of another account does not exist for them. */
-export function findImage(db: Kysely<Database>, owner: ImageOwner, arn: string): Promise<ImageRow | undefined> {
+/** By ARN, which names its Region: a caller whose client is set to another Region finds its image all the same. */
+export function findImage(db: Kysely<Database>, owner: Pick<ImageOwner, "accountId">, arn: string): Promise<ImageRow | undefined> {
   return db
     .selectFrom("images")
     .selectAll()
     .where("arn", "=", arn)
     .where("account_id", "=", owner.accountId)
-    .where("region", "=", owner.region)
     .executeTakeFirst();
 }
 

@@ -26,12 +26,12 @@ export function createMicrovmImage({
     const use = tokenUse("CreateMicrovmImage", input, context);
     const { response, buildId } = await store.db.transaction().execute(async (db) => {
       const at = now();
-      const existing = await findImage(db, { accountId, region }, arn);
+      const existing = await findImage(db, { accountId }, arn);
       const first = await replay<Output>(db, use, {
         now: at,
         // an image of the same name made later is another one
         stillExists: async ({ imageArn: made, createdAt }) => {
-          const row = await findImage(db, { accountId, region }, made ?? "");
+          const row = await findImage(db, { accountId }, made ?? "");
           return row?.created_at === createdAt?.getTime();
         },
       });

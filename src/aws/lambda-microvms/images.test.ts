@@ -234,7 +234,6 @@ test.each([
   await expect(call(operation, { imageIdentifier: APP, ...rest }, { accountId: "999999999999" })).rejects.toMatchObject(
     gone,
   );
-  await expect(call(operation, { imageIdentifier: APP, ...rest }, { region: "eu-west-1" })).rejects.toMatchObject(gone);
 });
 
 test("a name is taken until its deletion ended, and free then", async () => {

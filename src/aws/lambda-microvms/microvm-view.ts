@@ -23,14 +23,17 @@ export function microvmOutput(view: MicrovmView): Omit<RunMicrovmCommandOutput, 
   };
 }
 
-/** The caller's microVM of that id, terminated ones included; another account's does not exist for them. */
+/**
+ * The caller's microVM of that id, terminated ones included; another account's does not exist for them. Ids are unique
+ * over all Regions, which here are one host: a client set to another Region finds it all the same.
+ */
 export async function requireMicrovm(
   microvms: MicrovmService,
   context: OperationContext,
   id: string,
 ): Promise<MicrovmView> {
   const view = await microvms.get(id);
-  if (view?.accountId !== context.accountId || view.region !== context.region) throw microvmNotFound(id);
+  if (view?.accountId !== context.accountId) throw microvmNotFound(id);
   return view;
 }
 

@@ -262,9 +262,6 @@ test.each([
   await expect(
     call(operation, { microvmIdentifier: microvmId, ...rest }, { accountId: "999999999999" }),
   ).rejects.toMatchObject(gone);
-  await expect(
-    call(operation, { microvmIdentifier: microvmId, ...rest }, { region: "eu-west-1" }),
-  ).rejects.toMatchObject(gone);
 });
 
 test("microVMs are listed by pages, filtered after", async () => {
@@ -333,5 +330,19 @@ test.each<[string[], string]>([
   ).rejects.toMatchObject({
     shape: "ValidationException",
     message: expect.stringContaining(message),
+  });
+});
+
+test("a microVM is found by a client that is set to another Region, and lives in its image's Region", async () => {
+  const { call, makeImage } = await useLambdaMicrovms();
+  await makeImage();
+  const { microvmId, ingressNetworkConnectors } = await call(
+    "RunMicrovm",
+    { imageIdentifier: APP },
+    { region: "eu-west-1" },
+  );
+  expect(ingressNetworkConnectors[0]).toContain(":us-east-1:");
+  expect(await call("GetMicrovm", { microvmIdentifier: microvmId }, { region: "ap-northeast-1" })).toMatchObject({
+    microvmId,
   });
 });

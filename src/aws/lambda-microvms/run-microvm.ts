@@ -26,7 +26,9 @@ const DEFAULT_DURATION_SECONDS = 28_800;
 export function runMicrovm(dependencies: Dependencies): Operation<RunMicrovmCommandInput, Output> {
   /** Calls under way by token, so that of two at once the second gets the first one's answer. */
   const underWay = new Map<string, Promise<unknown>>();
-  return async (input, context) => {
+  return async (input, caller) => {
+    // A microVM lives in its image's Region, whatever Region the client is set to.
+    const context = { ...caller, region: parseImageArn(input.imageIdentifier ?? "")?.region ?? caller.region };
     checkRequest(input, context);
     const use = tokenUse("RunMicrovm", input, context);
     if (!use) return start(dependencies, input, context);
