@@ -14,9 +14,11 @@ const LZ4_BLOCK_BYTES = 8 * 1024 * 1024;
 const MAX_KERNEL_BYTES = 512 * 1024 * 1024;
 
 function main(bzImagePath: string | undefined, vmlinuxPath: string | undefined): void {
-  if (bzImagePath === undefined || vmlinuxPath === undefined) throw new Error("usage: extract-vmlinux.ts BZIMAGE VMLINUX");
+  if (bzImagePath === undefined || vmlinuxPath === undefined)
+    throw new Error("usage: extract-vmlinux.ts BZIMAGE VMLINUX");
   const vmlinux = unpack(payloadOf(readFileSync(bzImagePath)));
-  if (vmlinux.length < 64 || vmlinux.readUInt32LE(0) !== ELF_MAGIC) throw new Error(`${bzImagePath} holds no ELF kernel`);
+  if (vmlinux.length < 64 || vmlinux.readUInt32LE(0) !== ELF_MAGIC)
+    throw new Error(`${bzImagePath} holds no ELF kernel`);
   writeFileSync(vmlinuxPath, vmlinux);
 }
 
@@ -41,7 +43,7 @@ function unpackLz4Legacy(payload: Buffer): Buffer {
   if (size > MAX_KERNEL_BYTES) throw new Error(`an unpacked kernel of ${size} bytes is not plausible`);
   const out = Buffer.alloc(size);
   let written = 0;
-  for (let at = 4; written < size; ) {
+  for (let at = 4; written < size;) {
     const length = payload.readUInt32LE(at);
     const end = Math.min(size, written + LZ4_BLOCK_BYTES);
     written = unpackLz4Block(payload.subarray(at + 4, at + 4 + length), out, { from: written, end });
@@ -58,9 +60,9 @@ function unpackLz4Block(block: Buffer, out: Buffer, { from, end }: { from: numbe
     if (byte === undefined) throw new Error("an LZ4 block is cut short");
     return byte;
   };
-  const longLength = (length: number): number => {
-    if (length !== 15) return length;
-    for (let more = 255; more === 255; length += more) more = next();
+  const longLength = (nibble: number): number => {
+    let length = nibble;
+    for (let more = nibble === 15 ? 255 : 0; more === 255; length += more) more = next();
     return length;
   };
   while (at < block.length) {

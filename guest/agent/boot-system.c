@@ -48,6 +48,11 @@ static void set_kernel_options(void)
 	/* As container runtimes do: the app may bind low ports and ping without privileges. */
 	file_write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
 	file_write("/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
+	/*
+	 * With cookies a burst beyond the app's accept queue is answered and then reset; without, it waits. Nobody floods
+	 * a loopback listener.
+	 */
+	file_write("/proc/sys/net/ipv4/tcp_syncookies", "0");
 	/* Nothing on the far side speaks IPv6; loopback keeps ::1. */
 	file_write("/proc/sys/net/ipv6/conf/eth0/disable_ipv6", "1");
 }

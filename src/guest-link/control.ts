@@ -24,7 +24,10 @@ export interface GuestReply {
 /** Connects, sends one request, and reads its reply line; the connection stays open for what follows. */
 export async function openRequest(address: GuestAddress, request: GuestRequest): Promise<GuestReply> {
   const { signal } = request.patience;
-  const socket = await connectToGuest(address, { timeoutMs: Math.min(CONNECT_TIMEOUT_MS, request.patience.timeoutMs), signal });
+  const socket = await connectToGuest(address, {
+    timeoutMs: Math.min(CONNECT_TIMEOUT_MS, request.patience.timeoutMs),
+    signal,
+  });
   try {
     socket.write(`${request.line}\n`);
     if (request.body !== undefined) socket.write(request.body);
@@ -51,5 +54,7 @@ export function parseReply(line: string): string[] {
 }
 
 export function outOfProtocol(line: string): AppError {
-  return new AppError("ERR_GUEST_PROTOCOL", { message: `The guest agent answered out of protocol: ${line.slice(0, 100)}` });
+  return new AppError("ERR_GUEST_PROTOCOL", {
+    message: `The guest agent answered out of protocol: ${line.slice(0, 100)}`,
+  });
 }

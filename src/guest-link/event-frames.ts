@@ -37,7 +37,8 @@ export class EventFrameParser {
 
   #takeOutput([, stream, offset, length]: RegExpExecArray, start: number): GuestEvent | undefined {
     const end = start + Number(length);
-    if (Number(length) > MAX_OUTPUT_FRAME_BYTES || !Number.isSafeInteger(Number(offset))) throw notAFrame(this.#pending);
+    if (Number(length) > MAX_OUTPUT_FRAME_BYTES || !Number.isSafeInteger(Number(offset)))
+      throw notAFrame(this.#pending);
     if (this.#pending.length < end) return undefined;
     const bytes = this.#pending.subarray(start, end);
     this.#pending = this.#pending.subarray(end);
@@ -47,7 +48,8 @@ export class EventFrameParser {
 
 function parseMark(line: string): GuestEvent | undefined {
   const dropped = DROPPED.exec(line);
-  if (dropped !== null && Number.isSafeInteger(Number(dropped[1]))) return { kind: "dropped", bytes: Number(dropped[1]) };
+  if (dropped !== null && Number.isSafeInteger(Number(dropped[1])))
+    return { kind: "dropped", bytes: Number(dropped[1]) };
   const exited = EXITED.exec(line);
   if (exited !== null && Number(exited[1]) <= 255) return { kind: "exited", code: Number(exited[1]) };
   return undefined;
@@ -55,5 +57,7 @@ function parseMark(line: string): GuestEvent | undefined {
 
 function notAFrame(bytes: Buffer): AppError {
   const shown = JSON.stringify(bytes.toString("latin1", 0, 60));
-  return new AppError("ERR_GUEST_PROTOCOL", { message: `The guest agent's event stream holds bytes that are no frame: ${shown}` });
+  return new AppError("ERR_GUEST_PROTOCOL", {
+    message: `The guest agent's event stream holds bytes that are no frame: ${shown}`,
+  });
 }

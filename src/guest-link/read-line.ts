@@ -19,7 +19,10 @@ const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 export function readLine(socket: Socket, { timeoutMs, signal }: Patience): Promise<string> {
   return new Promise((resolve, reject) => {
     let pending: Buffer = Buffer.alloc(0);
-    const timer = setTimeout(() => fail(unreachable(`The guest agent did not answer within ${timeoutMs} ms`)), timeoutMs);
+    const timer = setTimeout(
+      () => fail(unreachable(`The guest agent did not answer within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
     const fail = (error: AppError): void => {
       release();
       reject(error);
@@ -29,13 +32,20 @@ export function readLine(socket: Socket, { timeoutMs, signal }: Patience): Promi
         pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
         const end = pending.indexOf(LINE_FEED);
         if (end >= MAX_LINE_BYTES || (end < 0 && pending.length >= MAX_LINE_BYTES)) {
-          return fail(new AppError("ERR_GUEST_PROTOCOL", { message: `The guest agent sent a line of more than ${MAX_LINE_BYTES} bytes` }));
+          return fail(
+            new AppError("ERR_GUEST_PROTOCOL", {
+              message: `The guest agent sent a line of more than ${MAX_LINE_BYTES} bytes`,
+            }),
+          );
         }
         if (end < 0) continue;
         release();
         if (end + 1 < pending.length) socket.unshift(pending.subarray(end + 1));
         const line = pending.toString("latin1", 0, end);
-        if (!PRINTABLE_ASCII.test(line)) return reject(new AppError("ERR_GUEST_PROTOCOL", { message: "The guest agent sent a line that is not printable ASCII" }));
+        if (!PRINTABLE_ASCII.test(line))
+          return reject(
+            new AppError("ERR_GUEST_PROTOCOL", { message: "The guest agent sent a line that is not printable ASCII" }),
+          );
         return resolve(line);
       }
     };

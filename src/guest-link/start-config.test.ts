@@ -14,7 +14,16 @@ const CONFIG: ContainerConfig = {
 
 test("every part of the container becomes a record", () => {
   expect(encodeStartConfig(CONFIG).toString("utf8").split("\0")).toEqual([
-    "dir=/", "user=app:app", "stop-signal=15", "capabilities=default", "arg=sh", "arg=-c", "arg=échø", "env=A=b=c", "env=EMPTY=", "",
+    "dir=/",
+    "user=app:app",
+    "stop-signal=15",
+    "capabilities=default",
+    "arg=sh",
+    "arg=-c",
+    "arg=échø",
+    "env=A=b=c",
+    "env=EMPTY=",
+    "",
   ]);
 });
 

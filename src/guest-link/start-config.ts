@@ -13,7 +13,10 @@ export function encodeStartConfig(config: ContainerConfig): Buffer {
     ...Object.entries(config.env).map(([name, value]) => `env=${name}=${value}`),
   ];
   if (records.some((record) => record.includes("\0"))) {
-    throw new AppError("ERR_GUEST_REFUSED", { message: "The container's command, environment, user or working directory holds a NUL byte, which no process can be given" });
+    throw new AppError("ERR_GUEST_REFUSED", {
+      message:
+        "The container's command, environment, user or working directory holds a NUL byte, which no process can be given",
+    });
   }
   const body = Buffer.from(records.map((record) => `${record}\0`).join(""), "utf8");
   if (body.length > MAX_START_CONFIG_BYTES) {

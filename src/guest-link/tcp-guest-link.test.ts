@@ -69,7 +69,10 @@ test("half a reply and an end is unreachable", async () => {
 
 test("an error reply carries the agent's reason", async () => {
   const { link } = await replying('error exec: "gunicorn": executable file not found in $PATH\n');
-  await expect(link.settle()).rejects.toMatchObject({ code: "ERR_GUEST_REFUSED", message: 'exec: "gunicorn": executable file not found in $PATH' });
+  await expect(link.settle()).rejects.toMatchObject({
+    code: "ERR_GUEST_REFUSED",
+    message: 'exec: "gunicorn": executable file not found in $PATH',
+  });
 });
 
 test("ports that were not asked for are out of protocol", async () => {
@@ -142,9 +145,15 @@ test("a relay tells a closed port from a guest that is in trouble", async () => 
   const closed = await replying("refused\n");
   expect(refusalOf(await closed.link.relay(1))).toEqual({ refused: "port-closed" });
   const troubled = await replying("error too many connections\n");
-  expect(refusalOf(await troubled.link.relay(1))).toMatchObject({ refused: "guest-unreachable", cause: { code: "ERR_GUEST_REFUSED" } });
+  expect(refusalOf(await troubled.link.relay(1))).toMatchObject({
+    refused: "guest-unreachable",
+    cause: { code: "ERR_GUEST_REFUSED" },
+  });
   const strange = await replying("maybe\n");
-  expect(refusalOf(await strange.link.relay(1))).toMatchObject({ refused: "guest-unreachable", cause: { code: "ERR_GUEST_PROTOCOL" } });
+  expect(refusalOf(await strange.link.relay(1))).toMatchObject({
+    refused: "guest-unreachable",
+    cause: { code: "ERR_GUEST_PROTOCOL" },
+  });
 });
 
 test("an aborted relay is cancelled", async () => {
@@ -171,7 +180,9 @@ test("events come whole however the frames are cut", async () => {
 });
 
 test("a reset connection ends the events quietly", async () => {
-  const { link } = await useAgent((socket) => socket.write("ok\nout 0 1\nx", () => setTimeout(() => socket.resetAndDestroy(), 50)));
+  const { link } = await useAgent((socket) =>
+    socket.write("ok\nout 0 1\nx", () => setTimeout(() => socket.resetAndDestroy(), 50)),
+  );
   await expect(collect(link)).resolves.toHaveLength(1);
 });
 

@@ -42,7 +42,10 @@ class TcpGuestLink implements GuestLink {
       }
     }
     if (!isTimeout(signal.reason)) throw new AppError("ERR_CANCELLED", { cause: signal.reason });
-    throw new AppError("ERR_GUEST_UNREACHABLE", { message: "The guest agent did not come up in time", cause: lastFault ?? signal.reason });
+    throw new AppError("ERR_GUEST_UNREACHABLE", {
+      message: "The guest agent did not come up in time",
+      cause: lastFault ?? signal.reason,
+    });
   }
 
   async start(config: ContainerConfig): Promise<void> {
@@ -81,7 +84,8 @@ class TcpGuestLink implements GuestLink {
   }
 
   async wake({ wallClock, entropy }: WakeOptions): Promise<void> {
-    if (entropy.length < MIN_ENTROPY_BYTES) throw new TypeError(`Waking a guest takes at least ${MIN_ENTROPY_BYTES} bytes of entropy`);
+    if (entropy.length < MIN_ENTROPY_BYTES)
+      throw new TypeError(`Waking a guest takes at least ${MIN_ENTROPY_BYTES} bytes of entropy`);
     const seconds = Math.floor(wallClock.getTime() / 1000);
     const nanoseconds = String((wallClock.getTime() - seconds * 1000) * 1_000_000).padStart(9, "0");
     const hex = Buffer.from(entropy.subarray(0, MAX_ENTROPY_BYTES)).toString("hex");

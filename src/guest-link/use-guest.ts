@@ -28,7 +28,7 @@ export async function useGuest(): Promise<TestGuest> {
   const directory = await mkdtemp(join(tmpdir(), "catnap-guest-"));
   const cleanUps: (() => unknown)[] = [() => rm(directory, { recursive: true })];
   onTestFinished(async () => {
-    for (const cleanUp of cleanUps.reverse()) await cleanUp();
+    for (const cleanUp of cleanUps.toReversed()) await cleanUp();
   });
   await makeDisks(directory);
   const pool = await openSlotPool({ home: directory, subnet: "auto", spares: 0 });
@@ -40,7 +40,9 @@ export async function useGuest(): Promise<TestGuest> {
   cleanUps.push(() => (stop.abort(), ended));
   const link = createGuestLink(lease.guest);
   await link.waitUntilUp(AbortSignal.timeout(BOOT_TIMEOUT_MS)).catch(async (error: Error) => {
-    throw new Error(`${error.message}; console:\n${await readFile(join(directory, "console.log"), "utf8")}`, { cause: error });
+    throw new Error(`${error.message}; console:\n${await readFile(join(directory, "console.log"), "utf8")}`, {
+      cause: error,
+    });
   });
   return { link, address: lease.guest, namespace: lease.network.namespace, ended };
 }
@@ -50,7 +52,10 @@ async function makeDisks(directory: string): Promise<void> {
   for (const name of ["bin", "etc", "tmp"]) await mkdir(join(root, name), { recursive: true });
   await runCommand("cp", ["-L", "/bin/busybox", join(root, "bin/busybox")]);
   const { stdout } = await runCommand("/bin/busybox", ["--list"]);
-  const applets = stdout.trim().split("\n").filter((name) => name !== "busybox");
+  const applets = stdout
+    .trim()
+    .split("\n")
+    .filter((name) => name !== "busybox");
   await Promise.all(applets.map((name) => symlink("busybox", join(root, "bin", name))));
   await writeFile(join(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001::/home/app:/bin/sh\n");
   await writeFile(join(root, "etc/group"), "root:x:0:\napp:x:1001:\nextra:x:2000:app\n");
@@ -62,20 +67,53 @@ async function makeDisks(directory: string): Promise<void> {
 async function startMonitor(directory: string, namespace: string, signal: AbortSignal): Promise<void> {
   const { stdout: tscKhz } = await runCommand(join(GUEST, "tsc-khz"), []);
   const disk = (name: keyof typeof DISK_SERIALS, option: string): string[] => [
-    "-drive", `id=${name},file=${join(directory, `${name}.ext4`)},if=none,format=raw${option}`,
-    "-device", `virtio-blk-device,drive=${name},serial=${DISK_SERIALS[name]}`,
+    "-drive",
+    `id=${name},file=${join(directory, `${name}.ext4`)},if=none,format=raw${option}`,
+    "-device",
+    `virtio-blk-device,drive=${name},serial=${DISK_SERIALS[name]}`,
   ];
-  await runCommand("ip", [
-    "netns", "exec", namespace, "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-M", "microvm,acpi=on,rtc=on",
-    "-m", "512", "-smp", "1", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-    "-serial", `file:${join(directory, "console.log")}`,
-    "-kernel", join(GUEST, "vmlinux"), "-initrd", join(GUEST, "initramfs.cpio"),
-    "-append", `console=ttyS0 reboot=t panic=-1 quiet tsc=reliable tsc_early_khz=${tscKhz.trim()}`,
-    // The other way round than the guest would guess: serials decide, not the order.
-    ...disk("upper", ",discard=unmap"), ...disk("rootfs", ",readonly=on"),
-    "-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no",
-    "-device", "virtio-net-device,netdev=n0,mac=02:ca:7a:00:00:02", "-device", "virtio-rng-device",
-  ], { signal }).catch((error: unknown) => {
+  await runCommand(
+    "ip",
+    [
+      "netns",
+      "exec",
+      namespace,
+      "qemu-system-x86_64",
+      "-accel",
+      "tcg",
+      "-cpu",
+      "max",
+      "-M",
+      "microvm,acpi=on,rtc=on",
+      "-m",
+      "512",
+      "-smp",
+      "1",
+      "-nodefaults",
+      "-no-user-config",
+      "-display",
+      "none",
+      "-no-reboot",
+      "-serial",
+      `file:${join(directory, "console.log")}`,
+      "-kernel",
+      join(GUEST, "vmlinux"),
+      "-initrd",
+      join(GUEST, "initramfs.cpio"),
+      "-append",
+      `console=ttyS0 reboot=t panic=-1 quiet tsc=reliable tsc_early_khz=${tscKhz.trim()}`,
+      // The other way round than the guest would guess: serials decide, not the order.
+      ...disk("upper", ",discard=unmap"),
+      ...disk("rootfs", ",readonly=on"),
+      "-netdev",
+      "tap,id=n0,ifname=tap0,script=no,downscript=no",
+      "-device",
+      "virtio-net-device,netdev=n0,mac=02:ca:7a:00:00:02",
+      "-device",
+      "virtio-rng-device",
+    ],
+    { signal },
+  ).catch((error: unknown) => {
     if (!signal.aborted) throw error;
   });
 }
