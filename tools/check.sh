@@ -35,7 +35,7 @@ suppression_reasons() { ! grep -rnE 'oxlint-disable|eslint-disable|@ts-(ignore|e
 check format oxfmt --check .
 check lint oxlint --type-aware
 check types tsc --project .
-check imports depcruise src test bench tools
+check imports node tools/check-imports.ts
 check "dead code" knip
 check duplicates node tools/find-duplicates.ts
 check suppressions suppression_reasons

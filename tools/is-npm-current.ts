@@ -24,7 +24,9 @@ function readPackages(path: string): LockedPackages {
 function isNeededHere(entry: LockedPackage): boolean {
   if (!entry.optional) return true;
   const isNative = entry.os !== undefined && entry.integrity !== undefined;
-  return isNative && allows(entry.os, process.platform) && allows(entry.cpu, process.arch) && allows(entry.libc, "glibc");
+  return (
+    isNative && allows(entry.os, process.platform) && allows(entry.cpu, process.arch) && allows(entry.libc, "glibc")
+  );
 }
 
 function allows(names: readonly string[] | undefined, name: string): boolean {

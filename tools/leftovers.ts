@@ -66,6 +66,10 @@ export async function removeLeftovers(leftovers: Leftovers): Promise<void> {
   for (const mount of leftovers.mounts.toReversed()) spawnSync("umount", ["--lazy", mount]);
 }
 
+export function hasMountsBelow(directory: string): boolean {
+  return mountsBelow(directory).length > 0;
+}
+
 function look(runDirectory: string, before: Stock): Leftovers {
   const now = takeStock();
   return {

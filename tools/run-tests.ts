@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { describeLeftovers, findLeftovers, removeLeftovers, takeStock } from "./leftovers.ts";
+import { describeLeftovers, findLeftovers, hasMountsBelow, removeLeftovers, takeStock } from "./leftovers.ts";
 import { summarize, type TestReport } from "./test-summary.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -38,7 +38,7 @@ for (const name of summary.failedNames) console.log(`FAILED   ${name}`);
 for (const line of describeLeftovers(leftovers)) console.log(`LEFT BEHIND  ${line}`);
 await removeLeftovers(leftovers);
 rmSync(reportFile, { force: true });
-if (leftovers.mounts.length === 0) rmSync(runDirectory, { recursive: true, force: true });
+if (!hasMountsBelow(runDirectory)) rmSync(runDirectory, { recursive: true, force: true });
 
 const failed = summary.failed + (describeLeftovers(leftovers).length > 0 ? 1 : 0);
 if (summary.passed === 0 && failed === 0) console.log("No test ran: nothing was proved, so this run fails.");
