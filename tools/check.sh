@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every static check and reports all that fail; quiet where all is well.
 set -uo pipefail
-cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit
 PATH=$PWD/node_modules/.bin:$PATH
 
 failed=()

@@ -11,6 +11,7 @@ fail() {
 }
 
 did() {
+  # shellcheck disable=SC2034 # read by ./dev
   DID_SOMETHING=yes
   say "$*"
 }
