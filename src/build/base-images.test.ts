@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { mappingsFor, namedImages, parseBaseImages } from "./base-images.ts";
+import { mappingsFor, parseBaseImages } from "./base-images.ts";
 
 const NAME = "public.ecr.aws/lambda/microvms:al2023-minimal";
 
@@ -15,12 +15,17 @@ test.each(["no-source", "=x", "a=", "a b=c"])("%j is refused", (setting) => {
   expect(() => parseBaseImages(setting)).toThrow(/name=source/);
 });
 
-test("every image a Dockerfile names is found, flags, stages and copies included", () => {
-  const dockerfile = `FROM --platform=linux/arm64 ${NAME} AS base\nFROM base\nCOPY --from=docker.io/library/busybox:1 /bin/busybox /b\n`;
-  expect(namedImages(dockerfile)).toEqual(new Set([NAME, "base", "docker.io/library/busybox:1"]));
+test.each([
+  `from ${NAME}`,
+  `FROM --platform=linux/arm64 ${NAME} AS base`,
+  `ARG BASE=${NAME}\nFROM $BASE`,
+  `FROM \${BASE:-${NAME}}`,
+  `FROM scratch\nCOPY --from=${NAME} /a /b`,
+  `FROM scratch\nRUN --mount=type=bind,from=${NAME},target=/x true`,
+])("a mapping applies to %j", (dockerfile) => {
+  expect(mappingsFor(dockerfile, parseBaseImages(`${NAME}=x`))).toHaveLength(1);
 });
 
-test("only mappings that the Dockerfile names are applied", () => {
-  expect(mappingsFor("FROM scratch", parseBaseImages(`${NAME}=x`))).toEqual([]);
-  expect(mappingsFor(`from ${NAME}`, parseBaseImages(`${NAME}=x`))).toHaveLength(1);
+test.each(["FROM scratch", `FROM ${NAME}-2`, `FROM mirror/${NAME}`, `FROM ${NAME}@sha256:0000`])("a mapping does not apply to %j", (dockerfile) => {
+  expect(mappingsFor(dockerfile, parseBaseImages(`${NAME}=x`))).toEqual([]);
 });

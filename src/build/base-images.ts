@@ -1,7 +1,6 @@
-import { DockerfileParser } from "dockerfile-ast";
 import { AppError } from "../errors/app-error.ts";
 
-/** A base image taken from elsewhere: `name` as a FROM line spells it, `source` an image reference or oci-archive:/path. */
+/** A base image taken from elsewhere: `name` as the Dockerfile spells it, `source` an image reference or oci-archive:/path. */
 export interface BaseImageMapping {
   readonly name: string;
   readonly source: string;
@@ -23,16 +22,21 @@ export function parseBaseImages(setting: string): BaseImageMapping[] {
     });
 }
 
-/** The mappings that a Dockerfile's FROM and COPY --from lines name. */
+/**
+ * The mappings whose name occurs in a Dockerfile as a word of its own, wherever that is: FROM, COPY --from,
+ * RUN --mount=from, the default of an ARG. One too many costs a pull; buildah applies only those it meets.
+ */
 export function mappingsFor(dockerfile: string, mappings: readonly BaseImageMapping[]): BaseImageMapping[] {
-  const named = namedImages(dockerfile);
-  return mappings.filter(({ name }) => named.has(name));
+  return mappings.filter(({ name }) => occursAsWord(dockerfile, name));
 }
 
-/** Every image reference a Dockerfile names, stages of its own included. */
-export function namedImages(dockerfile: string): Set<string> {
-  const parsed = DockerfileParser.parse(dockerfile);
-  const bases = parsed.getFROMs().map((from) => from.getImage());
-  const copied = parsed.getCOPYs().map((copy) => copy.getFlags().find((flag) => flag.getName() === "from")?.getValue());
-  return new Set([...bases, ...copied].filter((name): name is string => typeof name === "string" && name !== ""));
+const PART_OF_A_REFERENCE = /[\w./:@-]/;
+
+function occursAsWord(text: string, word: string): boolean {
+  for (let at = text.indexOf(word); at !== -1; at = text.indexOf(word, at + 1)) {
+    const isPart = PART_OF_A_REFERENCE.test(text.charAt(at - 1)) || PART_OF_A_REFERENCE.test(text.charAt(at + word.length));
+    // ${BASE:-name} puts a dash in front of the name
+    if (!isPart || (text.slice(at - 2, at) === ":-" && !PART_OF_A_REFERENCE.test(text.charAt(at + word.length)))) return true;
+  }
+  return false;
 }

@@ -1,11 +1,12 @@
 import { createWriteStream, type WriteStream } from "node:fs";
 import { once } from "node:events";
 
+const KEPT_LINES = 50;
+
 /** What a build says, line by line as it happens; kept beside the image also when the build fails. */
 export class BuildLog {
   readonly #stream: WriteStream;
   readonly #lastLines: string[] = [];
-  #partial = "";
 
   constructor(file: string) {
     this.#stream = createWriteStream(file, { flags: "a", mode: 0o600 });
@@ -18,24 +19,13 @@ export class BuildLog {
     this.#stream.write(`${new Date().toISOString()} ${text}\n`);
   }
 
-  /** Output in arbitrary pieces. */
-  chunk(bytes: Buffer): void {
-    const lines = (this.#partial + bytes.toString("utf8")).split(/\r?\n/);
-    this.#partial = (lines.pop() ?? "").slice(-MAX_LINE_CHARACTERS);
-    for (const text of lines) this.line(text.slice(0, MAX_LINE_CHARACTERS));
-  }
-
   get lastLines(): readonly string[] {
     return this.#lastLines;
   }
 
   async close(): Promise<void> {
-    if (this.#partial !== "") this.line(this.#partial);
-    this.#partial = "";
+    if (this.#stream.closed) return;
     this.#stream.end();
-    await once(this.#stream, "close");
+    await once(this.#stream, "close").catch(() => {}); // a log that cannot be written must not hide why the build failed
   }
 }
-
-const KEPT_LINES = 50;
-const MAX_LINE_CHARACTERS = 8192;

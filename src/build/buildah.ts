@@ -1,32 +1,66 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand, type CommandOptions, type CommandResult } from "../util/run-command.ts";
+import { registriesWithDockerHub } from "./registries.ts";
+
+/** Below this share of free disk, layers that no image's last build uses are given up. */
+const LOW_DISK_SHARE = 0.15;
 
 /** Buildah with a storage of this home's own; several builds may use it at once. */
 export class Buildah {
-  readonly #storage: string[];
+  readonly #storage: readonly string[];
+  readonly #environment: Readonly<Record<string, string>>;
+  readonly #root: string;
 
-  private constructor(storage: string[]) {
+  private constructor(root: string, storage: readonly string[], environment: Readonly<Record<string, string>>) {
+    this.#root = root;
     this.#storage = storage;
+    this.#environment = environment;
   }
 
-  static async open(directory: string): Promise<Buildah> {
+  /** `environment` is all that buildah sees: PATH, proxies, registry logins. */
+  static async open(directory: string, environment: Readonly<Record<string, string>>): Promise<Buildah> {
     const [root, run] = [join(directory, "storage"), join(directory, "run")];
     await Promise.all([mkdir(root, { recursive: true, mode: 0o700 }), mkdir(run, { recursive: true, mode: 0o700 })]);
-    return new Buildah(["--root", root, "--runroot", run, "--storage-driver", "overlay"]);
+    const registries = await registriesWithDockerHub();
+    const file = join(directory, "registries.conf");
+    if (registries !== undefined) await writeFile(file, registries);
+    const withRegistries = registries === undefined ? environment : { ...environment, CONTAINERS_REGISTRIES_CONF: file };
+    const storage = ["--root", root, "--runroot", run, "--storage-driver"];
+    return new Buildah(root, [...storage, await chooseDriver(storage, join(directory, "driver"), withRegistries)], withRegistries);
   }
 
   run(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-    return runCommand("buildah", [...this.#storage, ...args], options);
+    return runCommand("buildah", [...this.#storage, ...args], { env: this.#environment, ...options });
   }
 
   async line(...args: string[]): Promise<string> {
     return (await this.run(args)).stdout.trim();
   }
 
-  /** Removes working containers and mounts that an earlier, killed build left. */
+  /** Removes working containers and mounts that an earlier, killed build left. Only while no build runs. */
   async removeLeftovers(): Promise<void> {
     await this.run(["umount", "--all"]).catch(() => {});
     await this.run(["rm", "--all"]).catch(() => {});
   }
+
+  /** Gives up cached layers of builds that a newer one replaced, when the disk gets low. Only while no build runs. */
+  async pruneWhenLow(): Promise<void> {
+    const { bavail, blocks } = await statfs(this.#root);
+    if (bavail / blocks < LOW_DISK_SHARE) await this.run(["rmi", "--prune"]).catch(() => {});
+  }
+}
+
+/** Overlay, or vfs (slow, copies every layer) where the kernel cannot stack overlays; decided once, since a storage keeps its driver. */
+async function chooseDriver(storage: readonly string[], file: string, env: Record<string, string>): Promise<string> {
+  const decided = await readFile(file, "utf8").catch(() => "");
+  if (decided !== "") return decided;
+  const driver = await runCommand("buildah", [...storage, "overlay", "info"], { env }).then(
+    () => "overlay",
+    () => "vfs",
+  );
+  // a host without buildah decides nothing
+  if (driver === "vfs") await runCommand("buildah", [...storage, "vfs", "info"], { env });
+  await writeFile(file, driver);
+  return driver;
 }

@@ -9,6 +9,7 @@ import type { ContainerConfig } from "../model/container.ts";
 import type { SizeTier } from "../model/sizes.ts";
 import { Cleanup } from "../util/cleanup.ts";
 import type { BuildLog } from "./build-log.ts";
+import { LineSplitter } from "./line-splitter.ts";
 import { APP_PREFIX, waitUntilReady } from "./wait-until-ready.ts";
 
 const BOOT_LIMIT_MS = 120_000;
@@ -67,23 +68,18 @@ async function startContainer(link: GuestLink, container: ContainerConfig): Prom
 /** The app's output during the build, line by line into the build log. */
 function followOutput(link: GuestLink, log: BuildLog, signal: AbortSignal): { stop(): Promise<void> } {
   const stopping = new AbortController();
-  let partial = "";
+  const splitters = { stdout: new LineSplitter(), stderr: new LineSplitter() };
   const finished = (async () => {
     for await (const event of link.events(0, AbortSignal.any([signal, stopping.signal]))) {
       if (event.kind !== "output") continue;
-      const lines = (partial + event.bytes.toString("utf8")).split("\n");
-      partial = (lines.pop() ?? "").slice(-MAX_PARTIAL_CHARACTERS);
-      for (const line of lines) log.line(`${APP_PREFIX}${line}`);
+      for (const line of splitters[event.stream].push(event.bytes)) log.line(`${APP_PREFIX}${line}`);
     }
   })().catch(() => {}); // the stream ends with the machine
   return {
     async stop() {
       stopping.abort();
       await finished;
-      if (partial !== "") log.line(`${APP_PREFIX}${partial}`);
-      partial = "";
+      for (const line of [...splitters.stdout.end(), ...splitters.stderr.end()]) log.line(`${APP_PREFIX}${line}`);
     },
   };
 }
-
-const MAX_PARTIAL_CHARACTERS = 8192;

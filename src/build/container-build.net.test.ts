@@ -1,7 +1,8 @@
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { hostEnvironment } from "../config/host-environment.ts";
 import { runCommand } from "../util/run-command.ts";
 import { parseBaseImages } from "./base-images.ts";
 import { BuildLog } from "./build-log.ts";
@@ -11,10 +12,12 @@ import { makeRootfs } from "./disk-images.ts";
 import { describeImage } from "./image-config.ts";
 
 const BUSYBOX = "/bin/busybox";
+/** Never dialled: nothing here is pulled. */
+const PROXY = "http://proxy.invalid:1";
 
 async function useBuildah() {
   const folder = await mkdtemp(join(tmpdir(), "catnap-build-"));
-  const buildah = await Buildah.open(join(folder, "containers"));
+  const buildah = await Buildah.open(join(folder, "containers"), { ...hostEnvironment(), https_proxy: PROXY });
   onTestFinished(async () => {
     await buildah.removeLeftovers();
     await rm(folder, { recursive: true, force: true });
@@ -23,12 +26,11 @@ async function useBuildah() {
   await mkdir(context);
   await copyFile(BUSYBOX, join(context, "busybox"));
   const logFile = join(folder, "build.log");
-  const build = async (dockerfile: string, over: { tag?: string; baseImages?: string; signal?: AbortSignal } = {}) => {
+  const build = async (dockerfile: string, over: { tag?: string; baseImages?: string; caBundle?: string; signal?: AbortSignal } = {}) => {
     await writeFile(join(context, "Dockerfile"), dockerfile);
     const log = new BuildLog(logFile);
-    const { tag = "localhost/test", baseImages = "", signal = new AbortController().signal } = over;
-    await buildContainer({ buildah, log, signal, context, tag, baseImages: parseBaseImages(baseImages), caBundle: "auto" }).finally(() => log.close());
-    return tag;
+    const { tag = "localhost/test", baseImages = "", caBundle = "auto", signal = new AbortController().signal } = over;
+    return buildContainer({ buildah, log, signal, work: folder, context, tag, baseImages: parseBaseImages(baseImages), caBundle }).finally(() => log.close());
   };
   return { folder, buildah, build, logText: () => readFile(logFile, "utf8") };
 }
@@ -36,33 +38,87 @@ async function useBuildah() {
 const RUN = (script: string) => `RUN ["/bin/busybox", "sh", "-c", ${JSON.stringify(script)}]\n`;
 const BASE = `FROM scratch\nCOPY busybox /bin/busybox\n`;
 
-test("a Dockerfile becomes a file system image and a configuration, with nothing of the host's trust left inside", async () => {
+/** A base whose own variables and files must survive what RUN steps are handed. */
+const WITH_OWN_TRUST = `${BASE}ENV SSL_CERT_FILE=/own/ca.pem\n`;
+
+test("a Dockerfile becomes a file system image and a configuration", async () => {
   const { folder, buildah, build, logText } = await useBuildah();
-  const tag = await build(`${BASE}${RUN("/bin/busybox echo hello from $SSL_CERT_FILE > /greeting; /bin/busybox test -s $SSL_CERT_FILE")}ENV A=1\nWORKDIR /work\nUSER 1000\nEXPOSE 8080 53/udp\nSTOPSIGNAL SIGINT\nENTRYPOINT ["/bin/busybox"]\nCMD ["sh"]\n`);
-  expect(await logText()).toContain("STEP 3/");
-  const { container, layers } = await describeImage(buildah, tag, { AWS_REGION: "us-east-1" });
+  const id = await build(`${BASE}${RUN("/bin/busybox echo hello > /greeting")}ENV A=1\nWORKDIR /work\nUSER 1000\nEXPOSE 8080 53/udp\nSTOPSIGNAL SIGINT\nENTRYPOINT ["/bin/busybox"]\nCMD ["sh"]\n`);
+  expect(await logText()).toMatch(/STEP 3\/10: RUN/);
+  const { container, layers } = await describeImage(buildah, id, { AWS_REGION: "us-east-1" });
   expect(container).toMatchObject({ argv: ["/bin/busybox", "sh"], workingDir: "/work", user: "1000", exposedTcpPorts: [8080], stopSignal: 2 });
   expect(container.env).toMatchObject({ A: "1", AWS_REGION: "us-east-1" });
-  expect(Object.keys(container.env).toSorted()).toEqual(["A", "AWS_REGION", "PATH"]);
-  const rootfs = await makeRootfs(buildah, tag, layers, join(folder, "rootfs"));
-  const look = async (path: string) => (await runCommand("debugfs", ["-R", `cat ${path}`, rootfs])).stdout;
-  expect(await look("/greeting")).toBe("hello from /run/catnap/ca-bundle.pem\n");
-  expect((await runCommand("debugfs", ["-R", "ls -p /run", rootfs])).stdout).not.toContain("catnap");
-  expect(await makeRootfs(buildah, tag, layers, join(folder, "rootfs"))).toBe(rootfs);
+  const rootfs = await makeRootfs(buildah, id, layers, join(folder, "rootfs"));
+  expect((await runCommand("debugfs", ["-R", "cat /greeting", rootfs])).stdout).toBe("hello\n");
+  await runCommand("e2fsck", ["-fn", rootfs]);
+  expect(await makeRootfs(buildah, id, layers, join(folder, "rootfs"))).toBe(rootfs);
+});
+
+test.each([["auto"], ["/etc/ssl/certs/ca-certificates.crt"]])("RUN steps see the host's certificates and proxy, the image keeps nothing of them (%s)", async (caBundle) => {
+  const { folder, buildah, build } = await useBuildah();
+  await build(WITH_OWN_TRUST, { tag: "localhost/own", caBundle });
+  const script = "/bin/busybox env > /seen; /bin/busybox test -s $PIP_CERT";
+  const id = await build(`FROM localhost/own AS first\n${RUN(script)}FROM first\n${RUN(script)}ENV CURL_CA_BUNDLE=/mine\nCMD ["/bin/busybox"]\n`, { caBundle });
+  const { container, layers } = await describeImage(buildah, id, {});
+  expect(Object.keys(container.env).toSorted()).toEqual(["CURL_CA_BUNDLE", "PATH", "SSL_CERT_FILE"]);
+  expect(container.env).toMatchObject({ CURL_CA_BUNDLE: "/mine", SSL_CERT_FILE: "/own/ca.pem" });
+  const rootfs = await makeRootfs(buildah, id, layers, join(folder, "rootfs"));
+  const look = async (command: string) => (await runCommand("debugfs", ["-R", command, rootfs])).stdout;
+  const seen = await look("cat /seen");
+  expect(seen).toContain("SSL_CERT_FILE=/own/ca.pem\n");
+  expect(seen).toContain("PIP_CERT=/run/catnap/ca-bundle.pem\n");
+  expect(seen).toContain(`https_proxy=${PROXY}\n`);
+  expect(await look("ls -p /run")).not.toContain("catnap");
+  expect(await look("ls -p /etc")).not.toMatch(/ssl|pki/);
+});
+
+test("SHELL decides what runs the steps after it", async () => {
+  const { build, logText } = await useBuildah();
+  await build(`${BASE}SHELL ["/bin/busybox", "sh", "-c"]\nRUN echo "spoken by $0"\n`);
+  expect(await logText()).toContain("spoken by sh");
+});
+
+test("the Dockerfile decides, whatever else the archive holds", async () => {
+  const { folder, build, logText } = await useBuildah();
+  await writeFile(join(folder, "context/Containerfile"), "FROM registry.invalid/never\n");
+  await build(BASE);
+  expect(await logText()).not.toContain("registry.invalid");
+});
+
+test("an unchanged build runs no step again, although every file is new", async () => {
+  const { folder, build, logText } = await useBuildah();
+  const dockerfile = `${BASE}COPY app /app\n${RUN("exit 0")}`;
+  await writeFile(join(folder, "context/app"), "x");
+  const first = await build(dockerfile);
+  await utimes(join(folder, "context/app"), 1e9, 1e9);
+  await utimes(join(folder, "context/busybox"), 1e9, 1e9);
+  expect(await build(dockerfile)).toBe(first);
+  expect((await logText()).match(/Using cache/g)).toHaveLength(4);
+});
+
+test("an image made of links out of it costs the host nothing", async () => {
+  const { folder, buildah, build } = await useBuildah();
+  const outside = join(folder, "outside");
+  await mkdir(join(outside, "catnap"), { recursive: true });
+  await writeFile(join(outside, "catnap/ca-bundle.pem"), "");
+  const id = await build(`${BASE}${RUN(`/bin/busybox mkdir /tree; /bin/busybox ln -s ${outside} /tree/run`)}FROM scratch\nCOPY --from=0 /tree /\nCMD ["/x"]\n`);
+  await makeRootfs(buildah, id, (await describeImage(buildah, id, {})).layers, join(folder, "rootfs"));
+  expect(await readFile(join(outside, "catnap/ca-bundle.pem"), "utf8")).toBe("");
 });
 
 test("an image without ENTRYPOINT and CMD is refused in words", async () => {
   const { buildah, build } = await useBuildah();
-  const tag = await build(BASE);
-  await expect(describeImage(buildah, tag, {})).rejects.toThrow(/neither ENTRYPOINT nor CMD/);
+  const id = await build(BASE);
+  await expect(describeImage(buildah, id, {})).rejects.toThrow(/neither ENTRYPOINT nor CMD/);
 });
 
-test("a failing step is named with its last words", async () => {
-  const { build, logText } = await useBuildah();
+test("a failing step is named with its last words and leaves no container", async () => {
+  const { buildah, build, logText } = await useBuildah();
   const failing = build(`${BASE}${RUN("/bin/busybox echo the disk is upside down >&2; exit 7")}`);
   await expect(failing).rejects.toMatchObject({ failureCode: "CONTAINER_BUILD_FAILED" });
-  await expect(failing).rejects.toThrow(/^The container image build failed\. STEP 3\/3: RUN .*the disk is upside down/s);
+  await expect(failing).rejects.toThrow(/^The container image build failed\. STEP 3\/3: RUN .*: exit status 7: the disk is upside down$/s);
   expect(await logText()).toContain("the disk is upside down");
+  expect(await buildah.line("containers", "--quiet")).toBe("");
 });
 
 test("a base image is taken from where the configuration says", async () => {
@@ -72,8 +128,8 @@ test("a base image is taken from where the configuration says", async () => {
   await buildah.run(["push", "localhost/base", archive]);
   await buildah.run(["rmi", "--all", "--force"]);
   const name = "registry.invalid/some/base:1";
-  const tag = await build(`FROM ${name}\n${RUN("exit 0")}`, { baseImages: `${name}=${archive}` });
-  expect((await describeImage(buildah, tag, {})).container.env).toMatchObject({ FROM_BASE: "yes" });
+  const id = await build(`FROM ${name}\n${RUN("exit 0")}`, { baseImages: `${name}=${archive}` });
+  expect((await describeImage(buildah, id, {})).container.env).toMatchObject({ FROM_BASE: "yes" });
   expect(await logText()).toContain(`base image ${name} is taken from ${archive}`);
 });
 

@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Authorizer } from "../auth/authorizer.ts";
+import { hostEnvironment } from "../config/host-environment.ts";
 import type { Config } from "../config/options.ts";
 import type { HomePaths } from "../config/paths.ts";
 import { ENGINE_FILES, type TemplateFiles } from "../engine/engine.ts";
@@ -35,8 +37,9 @@ const BUILD_LIMIT_MS = 30 * 60 * 1000;
 /** Opens the builder of this home; leftovers of builds that a crash interrupted are removed first. */
 export async function createImageBuilder(tools: ImageBuilderTools): Promise<ImageBuilder> {
   parseBaseImages(tools.config.baseImages); // a bad setting is told at the start, not at the first build
-  const buildah = await Buildah.open(tools.paths.containerStorage);
+  const buildah = await Buildah.open(tools.paths.containerStorage, hostEnvironment());
   await buildah.removeLeftovers();
+  await buildah.pruneWhenLow();
   await rm(tools.paths.buildWork, { recursive: true, force: true });
   return { build: (request, signal) => runBuild(tools, buildah, request, signal) };
 }
@@ -83,7 +86,8 @@ class Build {
     const tier = must(sizeTier(request.memoryMiB), `a size tier of ${request.memoryMiB} MiB`);
     const archive = join(work, "artifact.zip");
     const context = join(work, "context");
-    const tag = `localhost/catnap/${request.buildId}`;
+    // one name an image: only its last build's layers are kept for sure
+    const tag = `localhost/catnap/${createHash("sha256").update(request.imageArn).digest("hex").slice(0, 32)}`;
     if (request.hooks !== undefined) log.line("this version of Catnap does not call hooks: the snapshot is taken when the app is ready by itself");
     await this.#phase("fetch", () => fetchArtifact({ objects: tools.objects, authorizer: tools.authorizer, log }, request, archive));
     await this.#phase("unpack", async () => {
@@ -91,14 +95,14 @@ class Build {
       log.line(`${entries} entries, ${bytes} bytes`);
       await requireDockerfile(context);
     });
-    await this.#phase("container build", () =>
-      buildContainer({ buildah, log, signal, context, tag, baseImages: parseBaseImages(tools.config.baseImages), caBundle: tools.config.buildCaBundle }),
+    const imageId = await this.#phase("container build", () =>
+      buildContainer({ buildah, log, signal, work, context, tag, baseImages: parseBaseImages(tools.config.baseImages), caBundle: tools.config.buildCaBundle }),
     );
-    const image = await describeImage(buildah, tag, request.environment);
+    const image = await describeImage(buildah, imageId, request.environment);
     const container = { ...image.container, allCapabilities: request.allCapabilities };
     const rootfs = await this.#phase("disk images", async () => {
       await makeUpperDisk(tools.paths.emptyDisks, tier.diskBytes, join(request.directory, ENGINE_FILES.upper));
-      return makeRootfs(buildah, tag, image.layers, tools.paths.rootfs);
+      return makeRootfs(buildah, imageId, image.layers, tools.paths.rootfs);
     });
     const template = await this.#phase("boot and snapshot", () =>
       bootAndSnapshot({ ...tools, log, signal, readyLimitMs: tools.config.readyTimeoutSeconds * 1000 }, { directory: request.directory, rootfs, container, tier }),

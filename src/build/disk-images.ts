@@ -1,8 +1,8 @@
 import { createHash, randomUUID } from "node:crypto";
 import { access, mkdir, open, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { runCommand } from "../util/run-command.ts";
-import { TRUST_DIRECTORY } from "./build-trust.ts";
+import { removeTrustTraces } from "./build-trust.ts";
 import type { Buildah } from "./buildah.ts";
 
 const MIB = 1024 * 1024;
@@ -11,20 +11,22 @@ const SLACK_BYTES = 64 * MIB;
 const SLACK_RATIO = 1.2;
 const BLOCK_BYTES = 4096;
 const INODE_SLACK = 1024;
+/** The inode itself and, for a folder on a host file system that does not count it, its block. */
+const INODE_BYTES = 512;
 
 /**
  * Phase 4: the image's file system as a read-only ext4 image, named by its layers and shared by every image that has the
  * same ones.
  */
-export async function makeRootfs(buildah: Buildah, tag: string, layers: readonly string[], directory: string): Promise<string> {
+export async function makeRootfs(buildah: Buildah, imageId: string, layers: readonly string[], directory: string): Promise<string> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const name = createHash("sha256").update(layers.join("\n")).digest("hex");
   const file = join(directory, `${name}.ext4`);
   if (await exists(file)) return file;
-  const container = await buildah.line("from", "--pull-never", "--name", `rootfs-${randomUUID()}`, tag);
+  const container = await buildah.line("from", "--pull-never", "--name", `rootfs-${randomUUID()}`, imageId);
   try {
     const tree = await buildah.line("mount", container);
-    await rm(join(tree, TRUST_DIRECTORY), { recursive: true, force: true });
+    await removeTrustTraces(tree);
     await formatFrom(tree, file);
   } finally {
     await buildah.run(["umount", container]).catch(() => {});
@@ -35,7 +37,8 @@ export async function makeRootfs(buildah: Buildah, tag: string, layers: readonly
 
 async function formatFrom(tree: string, file: string): Promise<void> {
   const [bytes, inodes] = await Promise.all([diskUsage(tree, "--block-size=1"), diskUsage(tree, "--inodes")]);
-  const blocks = Math.ceil((bytes * SLACK_RATIO + SLACK_BYTES) / BLOCK_BYTES);
+  const tables = (inodes + INODE_SLACK) * INODE_BYTES;
+  const blocks = Math.ceil((bytes * SLACK_RATIO + tables + SLACK_BYTES) / BLOCK_BYTES);
   // Never written again: no journal, nothing reserved. The journal's absence also keeps equal trees equal in size.
   await makeExt4(file, ["-d", tree, "-N", String(inodes + INODE_SLACK), "-m", "0"], String(blocks));
 }
@@ -55,6 +58,7 @@ async function makeExt4(file: string, options: readonly string[], blocks: string
     const handle = await open(temporary, "r");
     await handle.datasync().finally(() => handle.close());
     await rename(temporary, file);
+    await syncDirectory(dirname(file));
   } catch (cause) {
     await rm(temporary, { force: true });
     throw cause;
@@ -64,6 +68,12 @@ async function makeExt4(file: string, options: readonly string[], blocks: string
 async function diskUsage(tree: string, unit: string): Promise<number> {
   const { stdout } = await runCommand("du", ["--summarize", "--one-file-system", unit, tree]);
   return Number.parseInt(stdout, 10);
+}
+
+/** Without this the name may be lost with the power, and with it every image that refers to it. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  await directory.sync().finally(() => directory.close());
 }
 
 function exists(file: string): Promise<boolean> {

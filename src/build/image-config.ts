@@ -2,7 +2,6 @@ import { constants } from "node:os";
 import { z } from "zod";
 import { BuildFailure } from "../errors/build-failure.ts";
 import type { ContainerConfig } from "../model/container.ts";
-import { withoutTrust } from "./build-trust.ts";
 import type { Buildah } from "./buildah.ts";
 
 const SIGTERM = constants.signals.SIGTERM;
@@ -33,8 +32,8 @@ export interface ImageDescription {
 }
 
 /** What the built image says of itself, as the guest needs it. */
-export async function describeImage(buildah: Buildah, tag: string, environment: Readonly<Record<string, string>>): Promise<ImageDescription> {
-  const { OCIv1: image } = imageSchema.parse(JSON.parse(await buildah.line("inspect", "--type", "image", tag)));
+export async function describeImage(buildah: Buildah, imageId: string, environment: Readonly<Record<string, string>>): Promise<ImageDescription> {
+  const { OCIv1: image } = imageSchema.parse(JSON.parse(await buildah.line("inspect", "--type", "image", imageId)));
   const { config } = image;
   const argv = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   if (argv.length === 0) {
@@ -43,7 +42,7 @@ export async function describeImage(buildah: Buildah, tag: string, environment: 
   return {
     container: {
       argv,
-      env: { PATH: DEFAULT_PATH, ...withoutTrust(parseEnvironment(config.Env ?? [])), ...environment },
+      env: { PATH: DEFAULT_PATH, ...parseEnvironment(config.Env ?? []), ...environment },
       workingDir: config.WorkingDir === undefined || config.WorkingDir === "" ? "/" : config.WorkingDir,
       user: config.User ?? "",
       exposedTcpPorts: Object.keys(config.ExposedPorts ?? {}).flatMap(parsePort),
