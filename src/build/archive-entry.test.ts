@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { posix } from "node:path";
 import { expect, test } from "vitest";
-import { linkStaysInside, readEntry } from "./archive-entry.ts";
+import { linkBehindLink, linkStaysInside, readEntry } from "./archive-entry.ts";
 
 const UNIX = 3 << 8;
 const entry = (fileName: string, mode = 0o100644) => readEntry({ fileName, externalFileAttributes: (mode << 16) >>> 0, versionMadeBy: UNIX, isEncrypted: false });
@@ -44,5 +44,11 @@ test("no accepted path leaves the tree", () => {
 test("a symbolic link stays inside or is refused", () => {
   expect(linkStaysInside("bin/python", "python3")).toBe(true);
   expect(linkStaysInside("a/b/link", "../../file")).toBe(true);
-  for (const target of ["/etc/passwd", "../../../x", "", "a/../../../x"]) expect(linkStaysInside("a/b", target)).toBe(false);
+  for (const target of ["/etc/passwd", "../../../x", "", "a/../../../x", "link/../../x"]) expect(linkStaysInside("a/b", target)).toBe(false);
+});
+
+test("a link behind a link is found, one beside it is not", () => {
+  expect(linkBehindLink(["a/b", "a/b/c/d"])).toBe("a/b/c/d");
+  expect(linkBehindLink(["a/b", "a/bc/d", "a"])).toBe("a/b");
+  expect(linkBehindLink(["a/b", "a/bc"])).toBeUndefined();
 });

@@ -6,6 +6,8 @@ export const ARCHIVE_LIMITS = {
   maxUnpackedBytes: 10 * 1024 ** 3,
   maxPathBytes: 4096,
   maxSymlinkBytes: 4096,
+  /** Folders within folders; entries times depth is the work an archive can ask for. */
+  maxDepth: 200,
 } as const;
 
 export type EntryKind = "file" | "directory" | "symlink";
@@ -37,6 +39,7 @@ export function readEntry(raw: RawEntry): ArchiveEntry | string {
   if (raw.isEncrypted) return `${show(name)} is encrypted`;
   if (name.includes("\0") || name.includes("\\")) return `${show(name)} has a character no path may have`;
   if (Buffer.byteLength(name) > ARCHIVE_LIMITS.maxPathBytes) return `${show(name)} is too long a path`;
+  if (name.split("/").length > ARCHIVE_LIMITS.maxDepth) return `${show(name)} is too deep a path`;
   if (name.startsWith("/") || /^[a-zA-Z]:/.test(name)) return `${show(name)} is an absolute path`;
   if (name.split("/").includes("..")) return `${show(name)} leads out of the archive`;
   const path = posix.normalize(name).replace(/\/$/, "");
@@ -54,10 +57,22 @@ function kindOf(name: string, unixMode: number): EntryKind | undefined {
   return type === 0 ? "file" : TYPES[type];
 }
 
-/** Whether a symbolic link at `path` stays inside the tree, whatever else the tree holds. */
+/**
+ * Whether a symbolic link at `path` stays inside the tree. Steps up are taken only at the start of the target: behind a
+ * name that is itself a link they would lead elsewhere than they seem to.
+ */
 export function linkStaysInside(path: string, target: string): boolean {
   if (target === "" || target.startsWith("/") || target.includes("\0")) return false;
+  const parts = target.split("/").filter((part) => part !== "" && part !== ".");
+  const firstName = parts.findIndex((part) => part !== "..");
+  if (firstName !== -1 && parts.indexOf("..", firstName) !== -1) return false;
   return !posix.normalize(posix.join(posix.dirname(path), target)).split("/").includes("..");
+}
+
+/** A link that lies behind another link: where it would end up is not what its path says. */
+export function linkBehindLink(paths: readonly string[]): string | undefined {
+  const links = new Set(paths);
+  return paths.find((path) => path.split("/").some((_part, index, parts) => index > 0 && links.has(parts.slice(0, index).join("/"))));
 }
 
 function show(name: string): string {

@@ -1,5 +1,7 @@
+import { randomBytes } from "node:crypto";
+import fc from "fast-check";
 import { createWriteStream } from "node:fs";
-import { lstat, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -62,6 +64,74 @@ test("a link that leads out is refused", async () => {
   const { archive, unpack } = await useFolder();
   await writeZip(archive, [{ name: "out", text: "../../etc", mode: 0o120777 }]);
   await expect(unpack()).rejects.toThrow(/leads out/);
+});
+
+test("links that lead out only together are refused", async () => {
+  const { archive, unpack } = await useFolder();
+  await writeZip(archive, [{ name: "d/up", text: "..", mode: 0o120777 }, { name: "out", text: "d/up/../../etc", mode: 0o120777 }]);
+  await expect(unpack()).rejects.toThrow(/leads out/);
+});
+
+test("a link placed through a link is refused", async () => {
+  const { archive, unpack } = await useFolder();
+  await writeZip(archive, [
+    { name: "here", text: ".", mode: 0o120777 },
+    { name: "here/out", text: "../etc", mode: 0o120777 },
+  ]);
+  await expect(unpack()).rejects.toThrow(/behind a symbolic link/);
+});
+
+/** The property behind the rules above: whatever links an archive holds, following any of them ends inside. */
+test("no accepted set of links leads out", async () => {
+  const part = fc.constantFrom("..", ".", "a", "b");
+  const link = fc.record({ name: fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 3 }), target: fc.array(part, { minLength: 1, maxLength: 5 }) });
+  await fc.assert(
+    fc.asyncProperty(fc.uniqueArray(link, { minLength: 1, maxLength: 5, selector: ({ name }) => name.join("/") }), async (links) => {
+      const folder = await mkdtemp(join(tmpdir(), "catnap-links-"));
+      const tree = join(folder, "one/two/three/four/five/tree");
+      try {
+        await mkdir(tree, { recursive: true });
+        await writeZip(join(folder, "a.zip"), links.map(({ name, target }) => ({ name: name.join("/"), text: target.join("/"), mode: 0o120777 })));
+        const accepted = await unpackArchive(join(folder, "a.zip"), tree).then(() => true, () => false);
+        if (!accepted) return;
+        for (const { name } of links) {
+          const end = await realpath(join(tree, ...name)).catch(() => tree); // dangling or circular
+          expect(end.startsWith(tree)).toBe(true);
+        }
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("damaged content is refused", async () => {
+  const { archive, unpack } = await useFolder();
+  await writeZip(archive, [{ name: "a.txt", text: "x" }]);
+  const bytes = await readFile(archive);
+  bytes.writeUInt32LE(1, bytes.indexOf(Buffer.from("PK\x01\x02", "latin1")) + 16);
+  await writeFile(archive, bytes);
+  await expect(unpack()).rejects.toThrow(/a\.txt.*damaged/);
+});
+
+test("entries that share their bytes are refused", async () => {
+  const { archive, unpack } = await useFolder();
+  const random = randomBytes(5000).toString("base64");
+  await writeZip(archive, [{ name: "a.txt", text: random }, { name: "b.txt", text: "1" }, { name: "c.txt", text: "1" }]);
+  const bytes = await readFile(archive);
+  const record = (name: string) => bytes.lastIndexOf(name) - 46;
+  for (const name of ["b.txt", "c.txt"]) bytes.copy(bytes, record(name) + 16, record("a.txt") + 16, record("a.txt") + 28);
+  for (const name of ["b.txt", "c.txt"]) bytes.copy(bytes, record(name) + 42, record("a.txt") + 42, record("a.txt") + 46);
+  await writeFile(archive, bytes);
+  await expect(unpack()).rejects.toThrow(/overlap/);
+});
+
+test("a cancelled unpacking stops", async () => {
+  const { archive, tree } = await useFolder();
+  await writeZip(archive, [{ name: "a.txt", text: "1" }]);
+  const reason = new Error("enough");
+  await expect(unpackArchive(archive, tree, AbortSignal.abort(reason))).rejects.toBe(reason);
 });
 
 test("a file is never written through a link of the same archive", async () => {

@@ -1,21 +1,23 @@
 import { constants, createWriteStream } from "node:fs";
 import { chmod, lstat, mkdir, readdir, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Readable } from "node:stream";
+import { Transform, type Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
+import { crc32 } from "node:zlib";
 import { openPromise, type Entry, type ZipFile } from "yauzl";
 import { BuildFailure } from "../errors/build-failure.ts";
-import { ARCHIVE_LIMITS, linkStaysInside, readEntry, type ArchiveEntry } from "./archive-entry.ts";
+import { ARCHIVE_LIMITS, linkBehindLink, linkStaysInside, readEntry, type ArchiveEntry } from "./archive-entry.ts";
 
 /** Phase 2: unpacks a hostile zip below `into`, which must be empty; ARCHIVE_… failures say what is wrong with it. */
-export async function unpackArchive(file: string, into: string): Promise<{ entries: number; bytes: number }> {
+export async function unpackArchive(file: string, into: string, signal?: AbortSignal): Promise<{ entries: number; bytes: number }> {
   const zip = await openPromise(file, { lazyEntries: true, autoClose: false, validateEntrySizes: true, strictFileNames: true }).catch((cause: unknown) => {
     throw invalid(`the artifact is not a zip archive: ${(cause as Error).message}`, cause);
   });
   try {
-    return await unpackEntries(zip, into);
+    return await unpackEntries(zip, into, signal);
   } catch (cause) {
+    if (signal?.aborted) throw signal.reason;
     if (cause instanceof BuildFailure || (cause as NodeJS.ErrnoException).code === "ENOSPC") throw cause;
     throw invalid((cause as Error).message, cause);
   } finally {
@@ -23,18 +25,22 @@ export async function unpackArchive(file: string, into: string): Promise<{ entri
   }
 }
 
-async function unpackEntries(zip: ZipFile, into: string): Promise<{ entries: number; bytes: number }> {
+async function unpackEntries(zip: ZipFile, into: string, signal?: AbortSignal): Promise<{ entries: number; bytes: number }> {
   if (zip.entryCount > ARCHIVE_LIMITS.maxEntries) throw invalid(`it has more than ${ARCHIVE_LIMITS.maxEntries} entries`);
   const links: { path: string; target: string }[] = [];
   const modes: { path: string; mode: number }[] = [];
   let entries = 0;
   let bytes = 0;
+  let packedBytes = 0;
   for await (const raw of zip.eachEntry()) {
+    signal?.throwIfAborted();
     const entry = readEntry({ ...pick(raw), isEncrypted: raw.isEncrypted() });
     if (typeof entry === "string") throw invalid(entry);
     entries += 1;
     bytes += raw.uncompressedSize;
     if (bytes > ARCHIVE_LIMITS.maxUnpackedBytes) throw invalid(`it unpacks to more than ${ARCHIVE_LIMITS.maxUnpackedBytes} bytes`);
+    packedBytes += raw.compressedSize;
+    if (packedBytes > zip.fileSize) throw invalid("its entries overlap");
     const path = join(into, entry.path);
     if (entry.kind === "directory") {
       await mkdir(path, { recursive: true });
@@ -42,6 +48,8 @@ async function unpackEntries(zip: ZipFile, into: string): Promise<{ entries: num
     } else if (entry.kind === "symlink") links.push({ path: entry.path, target: await readLink(zip, raw, entry) });
     else await unpackFile(zip, raw, { path, mode: entry.mode });
   }
+  const behind = linkBehindLink(links.map(({ path }) => path));
+  if (behind !== undefined) throw invalid(`${JSON.stringify(behind)} lies behind a symbolic link`);
   // Links come last: no entry is ever written through one.
   for (const { path, target } of links) {
     await mkdir(dirname(join(into, path)), { recursive: true });
@@ -60,10 +68,24 @@ async function unpackFile(zip: ZipFile, raw: Entry, { path, mode }: { path: stri
   await mkdir(dirname(path), { recursive: true });
   const content: Readable = await zip.openReadStreamPromise(raw);
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  await pipeline(content, createWriteStream(path, { flags: flags as unknown as string, mode })).catch((cause: NodeJS.ErrnoException) => {
+  await pipeline(content, checkSum(raw), createWriteStream(path, { flags: flags as unknown as string, mode })).catch((cause: NodeJS.ErrnoException) => {
     throw cause.code === "EEXIST" ? invalid(`${JSON.stringify(raw.fileName)} occurs twice`, cause) : cause;
   });
   await chmod(path, mode);
+}
+
+/** The archive reader leaves the checksum to its caller; an upload cut and mended by zeros has the right length. */
+function checkSum(raw: Entry): Transform {
+  let sum = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      sum = crc32(chunk, sum);
+      done(null, chunk);
+    },
+    flush(done) {
+      done(sum === raw.crc32 ? null : invalid(`${JSON.stringify(raw.fileName)} is damaged: its checksum is wrong`));
+    },
+  });
 }
 
 async function readLink(zip: ZipFile, raw: Entry, entry: ArchiveEntry): Promise<string> {
