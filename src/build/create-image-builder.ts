@@ -89,9 +89,9 @@ class Build {
     // one name an image: only its last build's layers are kept for sure
     const tag = `localhost/catnap/${createHash("sha256").update(request.imageArn).digest("hex").slice(0, 32)}`;
     if (request.hooks !== undefined) log.line("this version of Catnap does not call hooks: the snapshot is taken when the app is ready by itself");
-    await this.#phase("fetch", () => fetchArtifact({ objects: tools.objects, authorizer: tools.authorizer, log }, request, archive));
+    await this.#phase("fetch", () => fetchArtifact({ objects: tools.objects, authorizer: tools.authorizer, log, signal }, request, archive));
     await this.#phase("unpack", async () => {
-      const { entries, bytes } = await unpackArchive(archive, context);
+      const { entries, bytes } = await unpackArchive(archive, context, signal);
       log.line(`${entries} entries, ${bytes} bytes`);
       await requireDockerfile(context);
     });

@@ -10,6 +10,7 @@ export interface FetchTools {
   readonly objects: ObjectReader;
   readonly authorizer: Authorizer;
   readonly log: BuildLog;
+  readonly signal: AbortSignal;
 }
 
 /** Phase 1: the artifact, read in the name of the build role, into a file (contract 3.4, 3.6). */
@@ -32,7 +33,7 @@ export async function fetchArtifact(tools: FetchTools, request: BuildRequest, in
       : new BuildFailure("S3_NO_SUCH_KEY", `S3_NO_SUCH_KEY: there is no object ${key} in bucket ${bucket}`);
   }
   tools.log.line(`fetching ${request.artifactUri}, ${object.size} bytes`);
-  await pipeline(object.body, createWriteStream(into, { mode: 0o600 }));
+  await pipeline(object.body, createWriteStream(into, { mode: 0o600 }), { signal: tools.signal });
 }
 
 /** "s3://bucket/key"; anything else is refused when the image is created, so it is a defect here. */

@@ -11,6 +11,8 @@ const DEFAULT_PORT = 8080;
 /** After the ports accept: a short wait for start-up work to end, so that clones do not repeat it. */
 const SETTLE_QUIET_MS = 300;
 const SETTLE_LIMIT_MS = 5_000;
+/** The end of an app may be known before its last words have arrived. */
+const LAST_WORDS_MS = 1_000;
 
 export interface ReadyOptions {
   readonly link: GuestLink;
@@ -18,6 +20,8 @@ export interface ReadyOptions {
   readonly exposed: readonly number[];
   readonly limitMs: number;
   readonly signal: AbortSignal;
+  /** Settles when an app that has ended has nothing left to say. */
+  readonly outputEnded: Promise<void>;
 }
 
 /** Returns when the app may be snapshotted; at the limit also when it never listened, as the service does. */
@@ -28,7 +32,10 @@ export async function waitUntilReady(options: ReadyOptions): Promise<void> {
   for (;;) {
     await takeSample(options, samples);
     const readiness = judgeReadiness(samples, exposed);
-    if (typeof readiness === "object") throw failedToStart(readiness.exited, log);
+    if (typeof readiness === "object") {
+      await Promise.race([options.outputEnded, setTimeout(LAST_WORDS_MS)]);
+      throw failedToStart(readiness.exited, log);
+    }
     const elapsed = performance.now() - begun;
     if (readiness === "ready") {
       log.line(`the app is ready after ${(elapsed / 1000).toFixed(1)} s${describe(samples.at(-1)?.listening ?? [])}`);
