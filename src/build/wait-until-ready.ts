@@ -4,12 +4,13 @@ import type { GuestLink } from "../guest-link/guest-link.ts";
 import type { BuildLog } from "./build-log.ts";
 import { judgeReadiness, quietFor, type ReadinessSample } from "./readiness.ts";
 
-const POLL_MS = 50;
+const POLL_MS = 200;
 /** Samples older than this decide nothing. */
 const KEPT_SAMPLES = 200;
 const DEFAULT_PORT = 8080;
 /** After the ports accept: a short wait for start-up work to end, so that clones do not repeat it. */
-const SETTLE_QUIET_MS = 300;
+const SETTLE_QUIET_MS = 500;
+const SETTLE_POLL_MS = 250;
 const SETTLE_LIMIT_MS = 5_000;
 /** The end of an app may be known before its last words have arrived. */
 const LAST_WORDS_MS = 1_000;
@@ -50,12 +51,12 @@ export async function waitUntilReady(options: ReadyOptions): Promise<void> {
   }
 }
 
-async function waitUntilQuiet(options: ReadyOptions): Promise<void> {
-  const samples: ReadinessSample[] = [];
+async function waitUntilQuiet({ link, signal }: ReadyOptions): Promise<void> {
+  const samples: { atMs: number; busyMs: number }[] = [];
   const deadline = performance.now() + SETTLE_LIMIT_MS;
   while (performance.now() < deadline && !quietFor(samples, SETTLE_QUIET_MS)) {
-    await takeSample(options, samples);
-    await setTimeout(POLL_MS, undefined, { signal: options.signal });
+    samples.push({ busyMs: await link.busyMs(), atMs: performance.now() });
+    await setTimeout(SETTLE_POLL_MS, undefined, { signal });
   }
 }
 
