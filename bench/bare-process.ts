@@ -13,7 +13,11 @@ export async function prepareBareFlask(): Promise<() => Promise<number>> {
   return async () => {
     port += 1;
     const begun = performance.now();
-    const server = spawn(join(venv, "bin/gunicorn"), ["--bind", `127.0.0.1:${port}`, "app:app"], { cwd: join(PROJECT, "test/apps/flask"), stdio: "ignore", env: { PYTHONDONTWRITEBYTECODE: "1", PATH: process.env["PATH"] } });
+    const server = spawn(join(venv, "bin/gunicorn"), ["--bind", `127.0.0.1:${port}`, "app:app"], {
+      cwd: join(PROJECT, "test/apps/flask"),
+      stdio: "ignore",
+      env: { PYTHONDONTWRITEBYTECODE: "1", PATH: process.env["PATH"] },
+    });
     try {
       while (!(await answers(port))) await setTimeout(2);
       return performance.now() - begun;

@@ -1,7 +1,14 @@
 import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { CreateMicrovmAuthTokenCommand, GetMicrovmCommand, LambdaMicrovmsClient, RunMicrovmCommand, SuspendMicrovmCommand, TerminateMicrovmCommand } from "@aws-sdk/client-lambda-microvms";
+import {
+  CreateMicrovmAuthTokenCommand,
+  GetMicrovmCommand,
+  LambdaMicrovmsClient,
+  RunMicrovmCommand,
+  SuspendMicrovmCommand,
+  TerminateMicrovmCommand,
+} from "@aws-sdk/client-lambda-microvms";
 import { AwsCli } from "../test/support/aws.ts";
 import { newCatnapServer, type CatnapServer } from "../test/support/catnap-server.ts";
 import { mustRun } from "../test/support/project.ts";
@@ -15,7 +22,10 @@ import { formatTable } from "./table.ts";
 const ROUNDS = Number(process.argv[3] ?? 10);
 const DOZE_SECONDS = 2;
 
-type Samples = Record<"run" | "wakeDozing" | "wakeDisk" | "wakeDiskCold" | "suspend" | "warm" | "sleeperBytes" | "bare", number[]>;
+type Samples = Record<
+  "run" | "wakeDozing" | "wakeDisk" | "wakeDiskCold" | "suspend" | "warm" | "sleeperBytes" | "bare",
+  number[]
+>;
 
 /** One Flask microVM after another through its whole life, each time to the client's first byte of a 200; the same app as a bare process in between. */
 export async function start(): Promise<void> {
@@ -25,7 +35,16 @@ export async function start(): Promise<void> {
     await server.start();
     const aws = await AwsCli.open(server.clientEnv);
     const builds = await measureBuilds(aws).finally(() => aws.dispose());
-    const samples: Samples = { run: [], wakeDozing: [], wakeDisk: [], wakeDiskCold: [], suspend: [], warm: [], sleeperBytes: [], bare: [] };
+    const samples: Samples = {
+      run: [],
+      wakeDozing: [],
+      wakeDisk: [],
+      wakeDiskCold: [],
+      suspend: [],
+      warm: [],
+      sleeperBytes: [],
+      bare: [],
+    };
     for (let round = 0; round <= ROUNDS; round++) {
       const one = await measureRound(server, builds.imageArn);
       const bareMs = await bare();
@@ -48,14 +67,29 @@ async function measureBuilds(aws: AwsCli): Promise<{ imageArn: string; firstMs: 
   await aws.run("s3", "cp", "app.zip", `s3://${bucket}/app.zip`);
   const again = performance.now();
   const arn = await aws.run(
-    "lambda-microvms", "create-microvm-image", "--name", "bench-again", "--code-artifact", `uri=s3://${bucket}/app.zip`,
-    "--base-image-arn", "arn:aws:lambda:us-east-1:aws:microvm-image:al2023-1", "--build-role-arn", "arn:aws:iam::123456789012:role/MicroVMBuildRole", "--query", "imageArn", "--output", "text",
+    "lambda-microvms",
+    "create-microvm-image",
+    "--name",
+    "bench-again",
+    "--code-artifact",
+    `uri=s3://${bucket}/app.zip`,
+    "--base-image-arn",
+    "arn:aws:lambda:us-east-1:aws:microvm-image:al2023-1",
+    "--build-role-arn",
+    "arn:aws:iam::123456789012:role/MicroVMBuildRole",
+    "--query",
+    "imageArn",
+    "--output",
+    "text",
   );
   await imageBecomes(aws, arn, "CREATED");
   return { imageArn, firstMs, rebuildMs: performance.now() - again };
 }
 
-async function measureRound(server: CatnapServer, imageArn: string): Promise<Omit<Record<keyof Samples, number>, "bare">> {
+async function measureRound(
+  server: CatnapServer,
+  imageArn: string,
+): Promise<Omit<Record<keyof Samples, number>, "bare">> {
   const env = server.clientEnv();
   const client = new LambdaMicrovmsClient({
     endpoint: env["AWS_ENDPOINT_URL"] ?? "",
@@ -65,9 +99,18 @@ async function measureRound(server: CatnapServer, imageArn: string): Promise<Omi
   try {
     const begun = performance.now();
     const { microvmId = "", endpoint = "" } = await client.send(
-      new RunMicrovmCommand({ imageIdentifier: imageArn, idlePolicy: { autoResumeEnabled: true, maxIdleDurationSeconds: 900, suspendedDurationSeconds: 300 } }),
+      new RunMicrovmCommand({
+        imageIdentifier: imageArn,
+        idlePolicy: { autoResumeEnabled: true, maxIdleDurationSeconds: 900, suspendedDurationSeconds: 300 },
+      }),
     );
-    const { authToken } = await client.send(new CreateMicrovmAuthTokenCommand({ microvmIdentifier: microvmId, expirationInMinutes: 30, allowedPorts: [{ port: 8080 }] }));
+    const { authToken } = await client.send(
+      new CreateMicrovmAuthTokenCommand({
+        microvmIdentifier: microvmId,
+        expirationInMinutes: 30,
+        allowedPorts: [{ port: 8080 }],
+      }),
+    );
     const token = authToken?.["X-aws-proxy-auth"] ?? "";
     const request = () => timed(() => ask(endpoint, token, env["AWS_CA_BUNDLE"] ?? ""));
     await request();
@@ -77,7 +120,8 @@ async function measureRound(server: CatnapServer, imageArn: string): Promise<Omi
     const suspend = () =>
       timed(async () => {
         await client.send(new SuspendMicrovmCommand({ microvmIdentifier: microvmId }));
-        while ((await client.send(new GetMicrovmCommand({ microvmIdentifier: microvmId }))).state !== "SUSPENDED") await setTimeout(1);
+        while ((await client.send(new GetMicrovmCommand({ microvmIdentifier: microvmId }))).state !== "SUSPENDED")
+          await setTimeout(1);
       });
     const suspendMs = await suspend();
     const directory = join(server.home, "microvms", microvmId);
@@ -119,8 +163,17 @@ async function processGone(directory: string): Promise<void> {
 async function report(samples: Samples, builds: { firstMs: number; rebuildMs: number }): Promise<void> {
   const ms = (value: number) => `${value.toFixed(0)} ms`;
   const mb = (value: number) => `${(value / 1e6).toFixed(1)} MB`;
-  const row = (name: string, summary: Summary, unit: (value: number) => string, service: string) => [name, unit(summary.p50), unit(summary.p90), unit(summary.min), unit(summary.max), service];
-  const summaries = Object.fromEntries(Object.entries(samples).map(([name, values]) => [name, summarize(values)])) as Record<keyof Samples, Summary>;
+  const row = (name: string, summary: Summary, unit: (value: number) => string, service: string) => [
+    name,
+    unit(summary.p50),
+    unit(summary.p90),
+    unit(summary.min),
+    unit(summary.max),
+    service,
+  ];
+  const summaries = Object.fromEntries(
+    Object.entries(samples).map(([name, values]) => [name, summarize(values)]),
+  ) as Record<keyof Samples, Summary>;
   const rows = [
     ["Flask microVM", "p50", "p90", "min", "max", "the service, p50"],
     row("run → first 200", summaries.run, ms, "1850 ms"),
@@ -134,8 +187,13 @@ async function report(samples: Samples, builds: { firstMs: number; rebuildMs: nu
     ["build, nothing cached", ms(builds.firstMs), "", "", "", "115–217 s"],
     ["rebuild, base cached", ms(builds.rebuildMs), "", "", "", "115–217 s"],
   ];
-  process.stdout.write(`${formatTable(rows)}\nn = ${summaries.run.n}; run → 200 is ${(summaries.run.p50 / summaries.bare.p50).toFixed(2)} × the bare process.\n`);
+  process.stdout.write(
+    `${formatTable(rows)}\nn = ${summaries.run.n}; run → 200 is ${(summaries.run.p50 / summaries.bare.p50).toFixed(2)} × the bare process.\n`,
+  );
   const results = join(import.meta.dirname, "results");
   await mkdir(results, { recursive: true });
-  await writeFile(join(results, "start.json"), `${JSON.stringify({ at: new Date().toISOString(), builds, summaries, samples }, null, 2)}\n`);
+  await writeFile(
+    join(results, "start.json"),
+    `${JSON.stringify({ at: new Date().toISOString(), builds, summaries, samples }, null, 2)}\n`,
+  );
 }

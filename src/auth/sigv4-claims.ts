@@ -19,6 +19,7 @@ export interface SigV4Claims {
 }
 
 export const ALGORITHM = "AWS4-HMAC-SHA256";
+const UNSUPPORTED = `The authorization mechanism you have provided is not supported. Please use ${ALGORITHM}.`;
 const MAX_EXPIRES_SECONDS = 7 * 24 * 3600;
 
 /** Reads the Authorization header or the query of a presigned URL. */
@@ -29,12 +30,14 @@ export function readSigV4Claims(request: SignedRequest): SigV4Claims | SigV4Refu
     return refuse("malformed", "Only one way of signing is allowed: header or query");
   if (header !== undefined) return fromHeader(header, request);
   if (query.has("X-Amz-Algorithm") || query.has("X-Amz-Signature")) return fromQuery(query);
+  // Links signed with version 2: the AWS CLI 1 makes them unless s3.signature_version is s3v4.
+  if (query.has("AWSAccessKeyId") && query.has("Signature")) return refuse("unsupported", UNSUPPORTED);
   return refuse("missing", "Missing Authentication Token");
 }
 
 function fromHeader(header: string, { headers }: SignedRequest): SigV4Claims | SigV4Refusal {
   const [algorithm, ...rest] = header.trim().split(/\s+/);
-  if (algorithm !== ALGORITHM) return refuse("malformed", `Unsupported Authorization type; use ${ALGORITHM}`);
+  if (algorithm !== ALGORITHM) return refuse("unsupported", UNSUPPORTED);
   const fields = new Map(
     rest
       .join("")
@@ -57,8 +60,7 @@ function fromHeader(header: string, { headers }: SignedRequest): SigV4Claims | S
 }
 
 function fromQuery(query: ReadonlyMap<string, string>): SigV4Claims | SigV4Refusal {
-  if (query.get("X-Amz-Algorithm") !== ALGORITHM)
-    return refuse("malformed", `X-Amz-Algorithm only supports "${ALGORITHM}"`);
+  if (query.get("X-Amz-Algorithm") !== ALGORITHM) return refuse("unsupported", UNSUPPORTED);
   const expires = query.get("X-Amz-Expires") ?? "";
   if (!/^\d{1,6}$/.test(expires) || Number(expires) < 1 || Number(expires) > MAX_EXPIRES_SECONDS) {
     return refuse("malformed", `X-Amz-Expires must be between 1 and ${MAX_EXPIRES_SECONDS} seconds`);

@@ -12,6 +12,8 @@ export interface SignedRequest {
 export type SigV4RefusalReason =
   /** No signature at all. */
   | "missing"
+  /** Another way of signing, such as Signature Version 2. */
+  | "unsupported"
   /** A signature that cannot be read, or that does not cover what it must. */
   | "malformed"
   | "unknown-key"

@@ -8,6 +8,7 @@ type Naming = Readonly<Record<SigV4RefusalReason, string>>;
 const NAMES: Readonly<Record<WireProtocol, Naming>> = {
   restJson1: {
     missing: "MissingAuthenticationTokenException",
+    unsupported: "IncompleteSignatureException",
     malformed: "IncompleteSignatureException",
     "unknown-key": "UnrecognizedClientException",
     "invalid-token": "UnrecognizedClientException",
@@ -17,6 +18,7 @@ const NAMES: Readonly<Record<WireProtocol, Naming>> = {
   },
   awsQuery: {
     missing: "MissingAuthenticationToken",
+    unsupported: "IncompleteSignature",
     malformed: "IncompleteSignature",
     "unknown-key": "InvalidClientTokenId",
     "invalid-token": "InvalidClientTokenId",
@@ -26,6 +28,7 @@ const NAMES: Readonly<Record<WireProtocol, Naming>> = {
   },
   restXml: {
     missing: "AccessDenied",
+    unsupported: "InvalidRequest",
     malformed: "AuthorizationHeaderMalformed",
     "unknown-key": "InvalidAccessKeyId",
     "invalid-token": "InvalidToken",
@@ -42,8 +45,10 @@ const S3_MESSAGES: Partial<Naming> = {
   skewed: "The difference between the request time and the current time is too large.",
 };
 
+const S3_BAD_REQUESTS: ReadonlySet<SigV4RefusalReason> = new Set(["unsupported", "malformed", "invalid-token"]);
+
 export function authFault(protocol: WireProtocol, { refused, message }: SigV4Refusal): ServiceFault {
   const isS3 = protocol === "restXml";
-  const status = isS3 && (refused === "malformed" || refused === "invalid-token") ? 400 : 403;
+  const status = isS3 && S3_BAD_REQUESTS.has(refused) ? 400 : 403;
   return new ServiceFault(NAMES[protocol][refused], (isS3 && S3_MESSAGES[refused]) || message, { status });
 }

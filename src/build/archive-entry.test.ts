@@ -4,11 +4,15 @@ import { expect, test } from "vitest";
 import { linkBehindLink, linkStaysInside, readEntry } from "./archive-entry.ts";
 
 const UNIX = 3 << 8;
-const entry = (fileName: string, mode = 0o100644) => readEntry({ fileName, externalFileAttributes: (mode << 16) >>> 0, versionMadeBy: UNIX, isEncrypted: false });
+const entry = (fileName: string, mode = 0o100644) =>
+  readEntry({ fileName, externalFileAttributes: (mode << 16) >>> 0, versionMadeBy: UNIX, isEncrypted: false });
 
-test.each(["../evil", "a/../../evil", "/etc/passwd", "C:/evil", "a\\b", "a\0b", `${"x/".repeat(2100)}x`])("%j is refused", (name) => {
-  expect(entry(name)).toEqual(expect.any(String));
-});
+test.each(["../evil", "a/../../evil", "/etc/passwd", "C:/evil", "a\\b", "a\0b", `${"x/".repeat(2100)}x`])(
+  "%j is refused",
+  (name) => {
+    expect(entry(name)).toEqual(expect.any(String));
+  },
+);
 
 test.each([
   [0o020666, "a character device"],
@@ -20,7 +24,9 @@ test.each([
 });
 
 test("an encrypted entry is refused", () => {
-  expect(readEntry({ fileName: "a", externalFileAttributes: 0, versionMadeBy: UNIX, isEncrypted: true })).toMatch(/encrypted/);
+  expect(readEntry({ fileName: "a", externalFileAttributes: 0, versionMadeBy: UNIX, isEncrypted: true })).toMatch(
+    /encrypted/,
+  );
 });
 
 test("execute bits stay, set-user-id does not", () => {
@@ -28,7 +34,11 @@ test("execute bits stay, set-user-id does not", () => {
 });
 
 test("an archive made elsewhere than on Unix gets plain permissions", () => {
-  expect(readEntry({ fileName: "dir/", externalFileAttributes: 0x10, versionMadeBy: 0, isEncrypted: false })).toEqual({ path: "dir", kind: "directory", mode: 0o755 });
+  expect(readEntry({ fileName: "dir/", externalFileAttributes: 0x10, versionMadeBy: 0, isEncrypted: false })).toEqual({
+    path: "dir",
+    kind: "directory",
+    mode: 0o755,
+  });
 });
 
 test("no accepted path leaves the tree", () => {
@@ -44,7 +54,8 @@ test("no accepted path leaves the tree", () => {
 test("a symbolic link stays inside or is refused", () => {
   expect(linkStaysInside("bin/python", "python3")).toBe(true);
   expect(linkStaysInside("a/b/link", "../../file")).toBe(true);
-  for (const target of ["/etc/passwd", "../../../x", "", "a/../../../x", "link/../../x"]) expect(linkStaysInside("a/b", target)).toBe(false);
+  for (const target of ["/etc/passwd", "../../../x", "", "a/../../../x", "link/../../x"])
+    expect(linkStaysInside("a/b", target)).toBe(false);
 });
 
 test("a link behind a link is found, one beside it is not", () => {

@@ -66,13 +66,18 @@ export function linkStaysInside(path: string, target: string): boolean {
   const parts = target.split("/").filter((part) => part !== "" && part !== ".");
   const firstName = parts.findIndex((part) => part !== "..");
   if (firstName !== -1 && parts.indexOf("..", firstName) !== -1) return false;
-  return !posix.normalize(posix.join(posix.dirname(path), target)).split("/").includes("..");
+  return !posix
+    .normalize(posix.join(posix.dirname(path), target))
+    .split("/")
+    .includes("..");
 }
 
 /** A link that lies behind another link: where it would end up is not what its path says. */
 export function linkBehindLink(paths: readonly string[]): string | undefined {
   const links = new Set(paths);
-  return paths.find((path) => path.split("/").some((_part, index, parts) => index > 0 && links.has(parts.slice(0, index).join("/"))));
+  return paths.find((path) =>
+    path.split("/").some((_part, index, parts) => index > 0 && links.has(parts.slice(0, index).join("/"))),
+  );
 }
 
 function show(name: string): string {

@@ -26,6 +26,9 @@ test.each([
   expect(mappingsFor(dockerfile, parseBaseImages(`${NAME}=x`))).toHaveLength(1);
 });
 
-test.each(["FROM scratch", `FROM ${NAME}-2`, `FROM mirror/${NAME}`, `FROM ${NAME}@sha256:0000`])("a mapping does not apply to %j", (dockerfile) => {
-  expect(mappingsFor(dockerfile, parseBaseImages(`${NAME}=x`))).toEqual([]);
-});
+test.each(["FROM scratch", `FROM ${NAME}-2`, `FROM mirror/${NAME}`, `FROM ${NAME}@sha256:0000`])(
+  "a mapping does not apply to %j",
+  (dockerfile) => {
+    expect(mappingsFor(dockerfile, parseBaseImages(`${NAME}=x`))).toEqual([]);
+  },
+);

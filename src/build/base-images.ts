@@ -16,7 +16,9 @@ export function parseBaseImages(setting: string): BaseImageMapping[] {
       const at = pair.indexOf("=");
       const [name, source] = [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
       if (at <= 0 || source === "" || /\s/.test(name + source)) {
-        throw new AppError("ERR_CONFIG_INVALID", { message: `CATNAP_BASE_IMAGES: ${JSON.stringify(pair)} is not of the form name=source` });
+        throw new AppError("ERR_CONFIG_INVALID", {
+          message: `CATNAP_BASE_IMAGES: ${JSON.stringify(pair)} is not of the form name=source`,
+        });
       }
       return { name, source };
     });
@@ -34,9 +36,11 @@ const PART_OF_A_REFERENCE = /[\w./:@-]/;
 
 function occursAsWord(text: string, word: string): boolean {
   for (let at = text.indexOf(word); at !== -1; at = text.indexOf(word, at + 1)) {
-    const isPart = PART_OF_A_REFERENCE.test(text.charAt(at - 1)) || PART_OF_A_REFERENCE.test(text.charAt(at + word.length));
+    const isPart =
+      PART_OF_A_REFERENCE.test(text.charAt(at - 1)) || PART_OF_A_REFERENCE.test(text.charAt(at + word.length));
     // ${BASE:-name} puts a dash in front of the name
-    if (!isPart || (text.slice(at - 2, at) === ":-" && !PART_OF_A_REFERENCE.test(text.charAt(at + word.length)))) return true;
+    if (!isPart || (text.slice(at - 2, at) === ":-" && !PART_OF_A_REFERENCE.test(text.charAt(at + word.length))))
+      return true;
   }
   return false;
 }

@@ -19,7 +19,12 @@ export class StepFollower {
     const how = this.#error.startsWith(head) ? this.#error.slice(head.length) : this.#error;
     const ending = how.replaceAll(context, "").replace(/^while running runtime: /, "");
     const unreachable = UNREACHABLE.test(ending) ? unreachableAdvice(ending) : "";
-    const parts = [cut(this.#step, MAX_STEP_CHARACTERS), unreachable, cut(ending, MAX_PART_CHARACTERS), cut(this.#said, MAX_PART_CHARACTERS)];
+    const parts = [
+      cut(this.#step, MAX_STEP_CHARACTERS),
+      unreachable,
+      cut(ending, MAX_PART_CHARACTERS),
+      cut(this.#said, MAX_PART_CHARACTERS),
+    ];
     return parts.filter((part) => part !== "").join(": ");
   }
 }
@@ -28,9 +33,11 @@ const MAX_STEP_CHARACTERS = 250;
 const MAX_PART_CHARACTERS = 300;
 
 /** Buildah's own remarks around a step's output. */
-const NOISE = /^(?:--> |COMMIT |subprocess exited|exit status \d|error building |time="|Trying to pull |Getting image source |Copying (?:blob|config) |Writing manifest |Storing signatures)/;
+const NOISE =
+  /^(?:--> |COMMIT |subprocess exited|exit status \d|error building |time="|Trying to pull |Getting image source |Copying (?:blob|config) |Writing manifest |Storing signatures)/;
 
-const UNREACHABLE = /pinging container registry|initializing source|dial tcp|no such host|i\/o timeout|short-name .* did not resolve/i;
+const UNREACHABLE =
+  /pinging container registry|initializing source|dial tcp|no such host|i\/o timeout|short-name .* did not resolve/i;
 
 function unreachableAdvice(error: string): string {
   const name = /docker:\/\/([^\s"]+?):? /.exec(`${error} `)?.[1];

@@ -20,7 +20,10 @@ test("every stage gets the variables right after its FROM, continuation lines in
 
 test("none means none, a path is covered at the usual places too", async () => {
   expect(await findTrust("none")).toBeUndefined();
-  expect(await findTrust("/a.pem")).toMatchObject({ bundle: "/a.pem", places: expect.arrayContaining(["/etc/ssl/certs/ca-certificates.crt"]) });
+  expect(await findTrust("/a.pem")).toMatchObject({
+    bundle: "/a.pem",
+    places: expect.arrayContaining(["/etc/ssl/certs/ca-certificates.crt"]),
+  });
 });
 
 test("empty mount points go with the folders made for them, an image's own bundle stays", async () => {
@@ -47,6 +50,8 @@ test("an image whose folders are links out of it costs the host nothing", async 
 });
 
 test("steps are counted as in the Dockerfile that was handed in", () => {
-  const seen = ["STEP 1/3: FROM a", "STEP 2/3: ARG SSL", "--> 12", "[2/2] STEP 3/3: RUN b", "said STEP 2/3: no"].map(hideTrustSteps);
+  const seen = ["STEP 1/3: FROM a", "STEP 2/3: ARG SSL", "--> 12", "[2/2] STEP 3/3: RUN b", "said STEP 2/3: no"].map(
+    hideTrustSteps,
+  );
   expect(seen).toEqual(["STEP 1/2: FROM a", undefined, "--> 12", "[2/2] STEP 2/2: RUN b", "said STEP 2/3: no"]);
 });

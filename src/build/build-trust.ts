@@ -6,7 +6,15 @@ import { DockerfileParser } from "dockerfile-ast";
 const TRUST_FILE = "/run/catnap/ca-bundle.pem";
 
 /** Variables by which the usual clients find a CA bundle: OpenSSL, curl, Python, pip, Node, git, Go, AWS tools. */
-const TRUST_VARIABLES = ["SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO", "AWS_CA_BUNDLE"];
+const TRUST_VARIABLES = [
+  "SSL_CERT_FILE",
+  "CURL_CA_BUNDLE",
+  "REQUESTS_CA_BUNDLE",
+  "PIP_CERT",
+  "NODE_EXTRA_CA_CERTS",
+  "GIT_SSL_CAINFO",
+  "AWS_CA_BUNDLE",
+];
 
 const HOST_BUNDLES = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
@@ -32,7 +40,9 @@ export async function findTrust(setting: string): Promise<BuildTrust | undefined
  */
 export function withTrustVariables(dockerfile: string): string {
   const lines = dockerfile.split("\n");
-  const fromEnds = DockerfileParser.parse(dockerfile).getFROMs().map((from) => from.getRange().end.line);
+  const fromEnds = DockerfileParser.parse(dockerfile)
+    .getFROMs()
+    .map((from) => from.getRange().end.line);
   const argument = `ARG ${TRUST_VARIABLES.map((name) => `${name}=${TRUST_FILE}`).join(" ")}`;
   for (const line of fromEnds.toSorted((a, b) => b - a)) lines.splice(line + 1, 0, argument);
   return lines.join("\n");
@@ -53,7 +63,13 @@ export async function removeTrustTraces(tree: string): Promise<void> {
     if (!file.isFile() || file.size > 0) continue;
     await rm(join(tree, place));
     for (let folder = dirname(place); folder.split("/").length > 2; folder = dirname(folder)) {
-      if (!(await rmdir(join(tree, folder)).then(() => true, () => false))) break; // holds something of the image's own
+      if (
+        !(await rmdir(join(tree, folder)).then(
+          () => true,
+          () => false,
+        ))
+      )
+        break; // holds something of the image's own
     }
   }
 }
@@ -65,12 +81,21 @@ async function isReachedWithoutLinks(tree: string, place: string): Promise<boole
     const found = await lstat(path).catch(() => undefined);
     if (!found?.isDirectory()) return false;
   }
-  return lstat(join(tree, place)).then(() => true, () => false);
+  return lstat(join(tree, place)).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function hostBundle(): Promise<string | undefined> {
   for (const file of HOST_BUNDLES) {
-    if (await access(file).then(() => true, () => false)) return file;
+    if (
+      await access(file).then(
+        () => true,
+        () => false,
+      )
+    )
+      return file;
   }
   return undefined;
 }

@@ -27,7 +27,9 @@ function fakeGuest(world: World) {
   const status = world.status ?? { app: "running", pid: 2 };
   const link: Partial<GuestLink> = {
     waitUntilUp: (signal) =>
-      world.diesAtBoot ? new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))) : note("up"),
+      world.diesAtBoot
+        ? new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
+        : note("up"),
     start: async () => {
       if (world.refusesStart) throw new AppError("ERR_GUEST_REFUSED", { message: "no such program" });
       await note("start");
@@ -62,10 +64,29 @@ async function boot(world: World) {
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const guest = fakeGuest(world);
   const log = new BuildLog(join(folder, "build.log"));
-  const container = { argv: ["/x"], env: {}, workingDir: "/", user: "", exposedTcpPorts: [8080], stopSignal: 15, allCapabilities: false };
-  const acquireSlot = async () => ({ network: { namespace: "n", tap: "t", mac: "m" }, guest: { host: "h", port: 1 }, release: () => guest.note("release") });
+  const container = {
+    argv: ["/x"],
+    env: {},
+    workingDir: "/",
+    user: "",
+    exposedTcpPorts: [8080],
+    stopSignal: 15,
+    allCapabilities: false,
+  };
+  const acquireSlot = async () => ({
+    network: { namespace: "n", tap: "t", mac: "m" },
+    guest: { host: "h", port: 1 },
+    release: () => guest.note("release"),
+  });
   const outcome = await bootAndSnapshot(
-    { engine: guest.engine, acquireSlot, openLink: () => guest.link, log, readyLimitMs: world.limitMs ?? 10_000, signal: new AbortController().signal },
+    {
+      engine: guest.engine,
+      acquireSlot,
+      openLink: () => guest.link,
+      log,
+      readyLimitMs: world.limitMs ?? 10_000,
+      signal: new AbortController().signal,
+    },
     { directory: folder, rootfs: "r", container, tier: must(sizeTier(512), "a tier") },
   ).catch((error: unknown) => error);
   await log.close();
@@ -81,12 +102,17 @@ test("a listening app is snapshotted with the memory of its size, and nothing st
 
 test("an app that ends is told with its code and last words", async () => {
   const { done, outcome } = await boot({ status: { app: "exited", code: 3 }, says: "no database\nbye" });
-  expect(outcome).toMatchObject({ failureCode: "CONTAINER_BUILD_FAILED", reason: expect.stringMatching(/^Failed to start container: .*code 3.*no database \| bye/) });
+  expect(outcome).toMatchObject({
+    failureCode: "CONTAINER_BUILD_FAILED",
+    reason: expect.stringMatching(/^Failed to start container: .*code 3.*no database \| bye/),
+  });
   expect(done).toEqual(["boot", "up", "start", "kill", "release"]);
 });
 
 test("a command that cannot be started is told", async () => {
-  expect((await boot({ refusesStart: true })).outcome).toMatchObject({ reason: "Failed to start container: no such program" });
+  expect((await boot({ refusesStart: true })).outcome).toMatchObject({
+    reason: "Failed to start container: no such program",
+  });
 });
 
 test("an app that never listens is snapshotted all the same, and the log says so", async () => {

@@ -34,12 +34,21 @@ export interface BootRequest {
 /** Phases 6 and 7: cold boot, start of the app, readiness, snapshot. Leaves no process and no slot, however it ends. */
 export async function bootAndSnapshot(tools: BootTools, request: BootRequest): Promise<TemplateFiles> {
   const { engine, log } = tools;
-  const shape: MachineShape = { memoryMiB: request.tier.peakMiB, vcpus: Math.max(1, Math.min(request.tier.peakVcpus, availableParallelism())) };
+  const shape: MachineShape = {
+    memoryMiB: request.tier.peakMiB,
+    vcpus: Math.max(1, Math.min(request.tier.peakVcpus, availableParallelism())),
+  };
   const cleanup = new Cleanup();
   try {
     const slot = await tools.acquireSlot();
     cleanup.add(() => slot.release());
-    const machine = await engine.boot({ directory: request.directory, shape, rootfs: request.rootfs, upper: join(request.directory, ENGINE_FILES.upper), network: slot.network });
+    const machine = await engine.boot({
+      directory: request.directory,
+      shape,
+      rootfs: request.rootfs,
+      upper: join(request.directory, ENGINE_FILES.upper),
+      network: slot.network,
+    });
     cleanup.add(() => machine.kill());
     const signal = AbortSignal.any([tools.signal, endOf(machine)]);
     const link = tools.openLink(slot.guest);
@@ -48,7 +57,14 @@ export async function bootAndSnapshot(tools: BootTools, request: BootRequest): P
     const output = followOutput(link, log, signal);
     cleanup.add(() => output.stop());
     await startContainer(link, request.container);
-    await waitUntilReady({ link, log, outputEnded: output.ended, exposed: request.container.exposedTcpPorts, limitMs: tools.readyLimitMs, signal });
+    await waitUntilReady({
+      link,
+      log,
+      outputEnded: output.ended,
+      exposed: request.container.exposedTcpPorts,
+      limitMs: tools.readyLimitMs,
+      signal,
+    });
     await link.settle();
     await output.stop();
     return await engine.snapshot(machine, request.directory, shape);
@@ -75,7 +91,11 @@ async function startContainer(link: GuestLink, container: ContainerConfig): Prom
 }
 
 /** The app's output during the build, line by line into the build log. */
-function followOutput(link: GuestLink, log: BuildLog, signal: AbortSignal): { readonly ended: Promise<void>; stop(): Promise<void> } {
+function followOutput(
+  link: GuestLink,
+  log: BuildLog,
+  signal: AbortSignal,
+): { readonly ended: Promise<void>; stop(): Promise<void> } {
   const stopping = new AbortController();
   const splitters = { stdout: new LineSplitter(), stderr: new LineSplitter() };
   const finished = (async () => {

@@ -1,7 +1,7 @@
 import { copyFile, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { hostEnvironment } from "../config/host-environment.ts";
 import { runCommand } from "../util/run-command.ts";
 import { parseBaseImages } from "./base-images.ts";
@@ -26,11 +26,23 @@ async function useBuildah() {
   await mkdir(context);
   await copyFile(BUSYBOX, join(context, "busybox"));
   const logFile = join(folder, "build.log");
-  const build = async (dockerfile: string, over: { tag?: string; baseImages?: string; caBundle?: string; signal?: AbortSignal } = {}) => {
+  const build = async (
+    dockerfile: string,
+    over: { tag?: string; baseImages?: string; caBundle?: string; signal?: AbortSignal } = {},
+  ) => {
     await writeFile(join(context, "Dockerfile"), dockerfile);
     const log = new BuildLog(logFile);
     const { tag = "localhost/test", baseImages = "", caBundle = "auto", signal = new AbortController().signal } = over;
-    return buildContainer({ buildah, log, signal, work: folder, context, tag, baseImages: parseBaseImages(baseImages), caBundle }).finally(() => log.close());
+    return buildContainer({
+      buildah,
+      log,
+      signal,
+      work: folder,
+      context,
+      tag,
+      baseImages: parseBaseImages(baseImages),
+      caBundle,
+    }).finally(() => log.close());
   };
   return { folder, buildah, build, logText: () => readFile(logFile, "utf8") };
 }
@@ -43,10 +55,18 @@ const WITH_OWN_TRUST = `${BASE}ENV SSL_CERT_FILE=/own/ca.pem\n`;
 
 test("a Dockerfile becomes a file system image and a configuration", async () => {
   const { folder, buildah, build, logText } = await useBuildah();
-  const id = await build(`${BASE}${RUN("/bin/busybox echo hello > /greeting")}ENV A=1\nWORKDIR /work\nUSER 1000\nEXPOSE 8080 53/udp\nSTOPSIGNAL SIGINT\nENTRYPOINT ["/bin/busybox"]\nCMD ["sh"]\n`);
+  const id = await build(
+    `${BASE}${RUN("/bin/busybox echo hello > /greeting")}ENV A=1\nWORKDIR /work\nUSER 1000\nEXPOSE 8080 53/udp\nSTOPSIGNAL SIGINT\nENTRYPOINT ["/bin/busybox"]\nCMD ["sh"]\n`,
+  );
   expect(await logText()).toMatch(/STEP 3\/10: RUN/);
   const { container, layers } = await describeImage(buildah, id, { AWS_REGION: "us-east-1" });
-  expect(container).toMatchObject({ argv: ["/bin/busybox", "sh"], workingDir: "/work", user: "1000", exposedTcpPorts: [8080], stopSignal: 2 });
+  expect(container).toMatchObject({
+    argv: ["/bin/busybox", "sh"],
+    workingDir: "/work",
+    user: "1000",
+    exposedTcpPorts: [8080],
+    stopSignal: 2,
+  });
   expect(container.env).toMatchObject({ A: "1", AWS_REGION: "us-east-1" });
   const rootfs = await makeRootfs(buildah, id, layers, join(folder, "rootfs"));
   expect((await runCommand("debugfs", ["-R", "cat /greeting", rootfs])).stdout).toBe("hello\n");
@@ -54,23 +74,29 @@ test("a Dockerfile becomes a file system image and a configuration", async () =>
   expect(await makeRootfs(buildah, id, layers, join(folder, "rootfs"))).toBe(rootfs);
 });
 
-test.each([["auto"], ["/etc/ssl/certs/ca-certificates.crt"]])("RUN steps see the host's certificates and proxy, the image keeps nothing of them (%s)", async (caBundle) => {
-  const { folder, buildah, build } = await useBuildah();
-  await build(WITH_OWN_TRUST, { tag: "localhost/own", caBundle });
-  const script = "/bin/busybox env > /seen; /bin/busybox test -s $PIP_CERT";
-  const id = await build(`FROM localhost/own AS first\n${RUN(script)}FROM first\n${RUN(script)}ENV CURL_CA_BUNDLE=/mine\nCMD ["/bin/busybox"]\n`, { caBundle });
-  const { container, layers } = await describeImage(buildah, id, {});
-  expect(Object.keys(container.env).toSorted()).toEqual(["CURL_CA_BUNDLE", "PATH", "SSL_CERT_FILE"]);
-  expect(container.env).toMatchObject({ CURL_CA_BUNDLE: "/mine", SSL_CERT_FILE: "/own/ca.pem" });
-  const rootfs = await makeRootfs(buildah, id, layers, join(folder, "rootfs"));
-  const look = async (command: string) => (await runCommand("debugfs", ["-R", command, rootfs])).stdout;
-  const seen = await look("cat /seen");
-  expect(seen).toContain("SSL_CERT_FILE=/own/ca.pem\n");
-  expect(seen).toContain("PIP_CERT=/run/catnap/ca-bundle.pem\n");
-  expect(seen).toContain(`https_proxy=${PROXY}\n`);
-  expect(await look("ls -p /run")).not.toContain("catnap");
-  expect(await look("ls -p /etc")).not.toMatch(/ssl|pki/);
-});
+test.each([["auto"], ["/etc/ssl/certs/ca-certificates.crt"]])(
+  "RUN steps see the host's certificates and proxy, the image keeps nothing of them (%s)",
+  async (caBundle) => {
+    const { folder, buildah, build } = await useBuildah();
+    await build(WITH_OWN_TRUST, { tag: "localhost/own", caBundle });
+    const script = "/bin/busybox env > /seen; /bin/busybox test -s $PIP_CERT";
+    const id = await build(
+      `FROM localhost/own AS first\n${RUN(script)}FROM first\n${RUN(script)}ENV CURL_CA_BUNDLE=/mine\nCMD ["/bin/busybox"]\n`,
+      { caBundle },
+    );
+    const { container, layers } = await describeImage(buildah, id, {});
+    expect(Object.keys(container.env).toSorted()).toEqual(["CURL_CA_BUNDLE", "PATH", "SSL_CERT_FILE"]);
+    expect(container.env).toMatchObject({ CURL_CA_BUNDLE: "/mine", SSL_CERT_FILE: "/own/ca.pem" });
+    const rootfs = await makeRootfs(buildah, id, layers, join(folder, "rootfs"));
+    const look = async (command: string) => (await runCommand("debugfs", ["-R", command, rootfs])).stdout;
+    const seen = await look("cat /seen");
+    expect(seen).toContain("SSL_CERT_FILE=/own/ca.pem\n");
+    expect(seen).toContain("PIP_CERT=/run/catnap/ca-bundle.pem\n");
+    expect(seen).toContain(`https_proxy=${PROXY}\n`);
+    expect(await look("ls -p /run")).not.toContain("catnap");
+    expect(await look("ls -p /etc")).not.toMatch(/ssl|pki/);
+  },
+);
 
 test("SHELL decides what runs the steps after it", async () => {
   const { build, logText } = await useBuildah();
@@ -101,7 +127,9 @@ test("an image made of links out of it costs the host nothing", async () => {
   const outside = join(folder, "outside");
   await mkdir(join(outside, "catnap"), { recursive: true });
   await writeFile(join(outside, "catnap/ca-bundle.pem"), "");
-  const id = await build(`${BASE}${RUN(`/bin/busybox mkdir /tree; /bin/busybox ln -s ${outside} /tree/run`)}FROM scratch\nCOPY --from=0 /tree /\nCMD ["/x"]\n`);
+  const id = await build(
+    `${BASE}${RUN(`/bin/busybox mkdir /tree; /bin/busybox ln -s ${outside} /tree/run`)}FROM scratch\nCOPY --from=0 /tree /\nCMD ["/x"]\n`,
+  );
   await makeRootfs(buildah, id, (await describeImage(buildah, id, {})).layers, join(folder, "rootfs"));
   expect(await readFile(join(outside, "catnap/ca-bundle.pem"), "utf8")).toBe("");
 });
@@ -116,7 +144,9 @@ test("a failing step is named with its last words and leaves no container", asyn
   const { buildah, build, logText } = await useBuildah();
   const failing = build(`${BASE}${RUN("/bin/busybox echo the disk is upside down >&2; exit 7")}`);
   await expect(failing).rejects.toMatchObject({ failureCode: "CONTAINER_BUILD_FAILED" });
-  await expect(failing).rejects.toThrow(/^The container image build failed\. STEP 3\/3: RUN .*: exit status 7: the disk is upside down$/s);
+  await expect(failing).rejects.toThrow(
+    /^The container image build failed\. STEP 3\/3: RUN .*: exit status 7: the disk is upside down$/s,
+  );
   expect(await logText()).toContain("the disk is upside down");
   expect(await buildah.line("containers", "--quiet")).toBe("");
 });
@@ -135,14 +165,30 @@ test("a base image is taken from where the configuration says", async () => {
 
 test("a base image out of reach is named, with the way out", async () => {
   const { build } = await useBuildah();
-  await expect(build("FROM registry.invalid/some/base:1\n")).rejects.toThrow(/registry\.invalid\/some\/base:1.*CATNAP_BASE_IMAGES/s);
+  await expect(build("FROM registry.invalid/some/base:1\n")).rejects.toThrow(
+    /registry\.invalid\/some\/base:1.*CATNAP_BASE_IMAGES/s,
+  );
 });
 
-test("a cancelled build stops", async () => {
+test("a cancelled build stops, with every process of it", async () => {
   const { build } = await useBuildah();
   const reason = new Error("enough");
   const stop = new AbortController();
-  const running = build(`${BASE}${RUN("/bin/busybox sleep 600")}`, { signal: stop.signal });
-  setTimeout(() => stop.abort(reason), 500);
+  const running = build(`${BASE}${RUN("/bin/busybox sleep 612.25")}`, { signal: stop.signal });
+  const sleeping = async () =>
+    (await runCommand("ps", ["-eo", "args"])).stdout.split("\n").includes("/bin/busybox sleep 612.25");
+  await vi.waitFor(async () => expect(await sleeping()).toBe(true), { timeout: 30_000 });
+  stop.abort(reason);
   await expect(running).rejects.toBe(reason);
+  await vi.waitFor(async () => expect(await sleeping()).toBe(false), { timeout: 30_000 });
+});
+
+test("a step sees neither the host's processes nor its disks", async () => {
+  const { buildah, build, logText } = await useBuildah();
+  expect(buildah.unconfined).toBeUndefined();
+  await build(
+    `${BASE}${RUN("/bin/busybox echo devices: $(/bin/busybox ls /dev); /bin/busybox echo first: $(/bin/busybox cat /proc/1/comm)")}`,
+  );
+  expect(await logText()).toMatch(/devices: fd full null ptmx pts random shm stderr stdin stdout tty urandom zero\n/);
+  expect(await logText()).toMatch(/first: buildah\n/);
 });

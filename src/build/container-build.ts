@@ -13,9 +13,9 @@ export interface ContainerBuildOptions {
   readonly buildah: Buildah;
   readonly log: BuildLog;
   readonly signal: AbortSignal;
-  /** Directory of this build's own files, outside the context. */
+  /** Directory of this build's own files. */
   readonly work: string;
-  /** Directory with the Dockerfile. */
+  /** Directory with the Dockerfile, below `work`. */
   readonly context: string;
   /** Name the image gets in the storage; keeps its layers from being pruned. */
   readonly tag: string;
@@ -34,7 +34,10 @@ export async function buildContainer(options: ContainerBuildOptions): Promise<st
   const dockerfile = await readDockerfile(join(context, "Dockerfile"));
   const mappings = await mapBaseImages(options, dockerfile);
   const trust = await findTrust(options.caBundle);
-  if (trust !== undefined) log.line(`RUN steps trust the certificates of ${trust.bundle}, by an ARG line after each FROM (CATNAP_BUILD_CA_BUNDLE)`);
+  if (trust !== undefined)
+    log.line(
+      `RUN steps trust the certificates of ${trust.bundle}, by an ARG line after each FROM (CATNAP_BUILD_CA_BUNDLE)`,
+    );
   const [file, idFile] = [join(work, "Dockerfile"), join(work, "image.id")];
   await writeFile(file, trust === undefined ? dockerfile : withTrustVariables(dockerfile));
   const volumes = trust?.places.flatMap((place) => ["--volume", `${trust.bundle}:${place}:ro`]) ?? [];
@@ -46,11 +49,32 @@ export async function buildContainer(options: ContainerBuildOptions): Promise<st
     steps.line(line);
   });
   const args = [
-    "bud", "--isolation", "chroot", "--network", "host", "--layers", "--force-rm", "--format", "docker",
-    "--tag", tag, "--iidfile", idFile, "--file", file, ...volumes, ...mappings, context,
+    "bud",
+    "--isolation",
+    "chroot",
+    "--network",
+    "host",
+    "--layers",
+    "--force-rm",
+    "--format",
+    "docker",
+    "--tag",
+    tag,
+    "--iidfile",
+    idFile,
+    "--file",
+    file,
+    ...volumes,
+    ...mappings,
+    context,
   ];
   try {
-    await buildah.run(args, { signal, onOutput: follow.onOutput });
+    await buildah.runConfined(args, {
+      work,
+      readOnly: trust === undefined ? [] : [trust.bundle],
+      signal,
+      onOutput: follow.onOutput,
+    });
   } catch (cause) {
     follow.end();
     throw explain(cause, { signal, steps, context });
@@ -61,11 +85,18 @@ export async function buildContainer(options: ContainerBuildOptions): Promise<st
 
 async function readDockerfile(file: string): Promise<string> {
   const { size } = await stat(file);
-  if (size > MAX_DOCKERFILE_BYTES) throw new BuildFailure("ARCHIVE_INVALID", `ARCHIVE_INVALID: the Dockerfile is larger than ${MAX_DOCKERFILE_BYTES} bytes`);
+  if (size > MAX_DOCKERFILE_BYTES)
+    throw new BuildFailure(
+      "ARCHIVE_INVALID",
+      `ARCHIVE_INVALID: the Dockerfile is larger than ${MAX_DOCKERFILE_BYTES} bytes`,
+    );
   return readFile(file, "utf8");
 }
 
-async function mapBaseImages({ buildah, log, baseImages, signal }: ContainerBuildOptions, dockerfile: string): Promise<string[]> {
+async function mapBaseImages(
+  { buildah, log, baseImages, signal }: ContainerBuildOptions,
+  dockerfile: string,
+): Promise<string[]> {
   const args: string[] = [];
   for (const mapping of mappingsFor(dockerfile, baseImages)) {
     log.line(`base image ${mapping.name} is taken from ${mapping.source}, as CATNAP_BASE_IMAGES says`);
@@ -82,7 +113,14 @@ async function intoStorage(buildah: Buildah, { name, source }: BaseImageMapping,
   } catch (cause) {
     signal.throwIfAborted();
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new BuildFailure("CONTAINER_BUILD_FAILED", `The container image build failed. CATNAP_BASE_IMAGES takes ${name} from ${source}, which cannot be read: ${why}`.slice(0, 1000), { cause });
+    throw new BuildFailure(
+      "CONTAINER_BUILD_FAILED",
+      `The container image build failed. CATNAP_BASE_IMAGES takes ${name} from ${source}, which cannot be read: ${why}`.slice(
+        0,
+        1000,
+      ),
+      { cause },
+    );
   }
 }
 
@@ -95,9 +133,17 @@ function followLines(onLine: (line: string) => void) {
 }
 
 /** The service says only the first sentence; which step failed and its last words are what users ask for. */
-function explain(cause: unknown, { signal, steps, context }: { signal: AbortSignal; steps: StepFollower; context: string }): unknown {
+function explain(
+  cause: unknown,
+  { signal, steps, context }: { signal: AbortSignal; steps: StepFollower; context: string },
+): unknown {
   if (signal.aborted) return signal.reason;
   if (!(cause instanceof AppError) || cause.code === "ERR_HOST_MISSING_TOOL") return cause;
-  if (/no space left on device/i.test(cause.message)) return new BuildFailure("DISK_STORAGE_FULL", "DISK_STORAGE_FULL: the disk of this host is full", { cause });
-  return new BuildFailure("CONTAINER_BUILD_FAILED", `The container image build failed. ${steps.describeFailure(context)}`.trim(), { cause });
+  if (/no space left on device/i.test(cause.message))
+    return new BuildFailure("DISK_STORAGE_FULL", "DISK_STORAGE_FULL: the disk of this host is full", { cause });
+  return new BuildFailure(
+    "CONTAINER_BUILD_FAILED",
+    `The container image build failed. ${steps.describeFailure(context)}`.trim(),
+    { cause },
+  );
 }

@@ -38,16 +38,29 @@ const BUILD_LIMIT_MS = 30 * 60 * 1000;
 export async function createImageBuilder(tools: ImageBuilderTools): Promise<ImageBuilder> {
   parseBaseImages(tools.config.baseImages); // a bad setting is told at the start, not at the first build
   const buildah = await Buildah.open(tools.paths.containerStorage, hostEnvironment());
+  if (buildah.unconfined !== undefined)
+    tools.log.warn(
+      { err: buildah.unconfined },
+      "the steps of image builds run unconfined: this host allows no namespaces for them",
+    );
   await buildah.removeLeftovers();
   await buildah.pruneWhenLow();
   await rm(tools.paths.buildWork, { recursive: true, force: true });
   return { build: (request, signal) => runBuild(tools, buildah, request, signal) };
 }
 
-async function runBuild(tools: ImageBuilderTools, buildah: Buildah, request: BuildRequest, signal: AbortSignal): Promise<BuildOutcome> {
+async function runBuild(
+  tools: ImageBuilderTools,
+  buildah: Buildah,
+  request: BuildRequest,
+  signal: AbortSignal,
+): Promise<BuildOutcome> {
   const limit = AbortSignal.timeout(BUILD_LIMIT_MS);
   const work = join(tools.paths.buildWork, request.buildId);
-  await Promise.all([mkdir(join(work, "context"), { recursive: true, mode: 0o700 }), mkdir(request.directory, { recursive: true, mode: 0o700 })]);
+  await Promise.all([
+    mkdir(join(work, "context"), { recursive: true, mode: 0o700 }),
+    mkdir(request.directory, { recursive: true, mode: 0o700 }),
+  ]);
   const log = new BuildLog(join(request.directory, BUILD_LOG));
   const cleanup = new Cleanup();
   cleanup.add(() => rm(work, { recursive: true, force: true }));
@@ -60,7 +73,8 @@ async function runBuild(tools: ImageBuilderTools, buildah: Buildah, request: Bui
     throw failure;
   } finally {
     await log.close();
-    for (const error of await cleanup.run()) tools.log.warn({ err: error, buildId: request.buildId }, "a build left something behind");
+    for (const error of await cleanup.run())
+      tools.log.warn({ err: error, buildId: request.buildId }, "a build left something behind");
   }
 }
 
@@ -88,15 +102,27 @@ class Build {
     const context = join(work, "context");
     // one name an image: only its last build's layers are kept for sure
     const tag = `localhost/catnap/${createHash("sha256").update(request.imageArn).digest("hex").slice(0, 32)}`;
-    if (request.hooks !== undefined) log.line("this version of Catnap does not call hooks: the snapshot is taken when the app is ready by itself");
-    await this.#phase("fetch", () => fetchArtifact({ objects: tools.objects, authorizer: tools.authorizer, log, signal }, request, archive));
+    if (request.hooks !== undefined)
+      log.line("this version of Catnap does not call hooks: the snapshot is taken when the app is ready by itself");
+    await this.#phase("fetch", () =>
+      fetchArtifact({ objects: tools.objects, authorizer: tools.authorizer, log, signal }, request, archive),
+    );
     await this.#phase("unpack", async () => {
       const { entries, bytes } = await unpackArchive(archive, context, signal);
       log.line(`${entries} entries, ${bytes} bytes`);
       await requireDockerfile(context);
     });
     const imageId = await this.#phase("container build", () =>
-      buildContainer({ buildah, log, signal, work, context, tag, baseImages: parseBaseImages(tools.config.baseImages), caBundle: tools.config.buildCaBundle }),
+      buildContainer({
+        buildah,
+        log,
+        signal,
+        work,
+        context,
+        tag,
+        baseImages: parseBaseImages(tools.config.baseImages),
+        caBundle: tools.config.buildCaBundle,
+      }),
     );
     const image = await describeImage(buildah, imageId, request.environment);
     const container = { ...image.container, allCapabilities: request.allCapabilities };
@@ -105,7 +131,10 @@ class Build {
       return makeRootfs(buildah, imageId, image.layers, tools.paths.rootfs);
     });
     const template = await this.#phase("boot and snapshot", () =>
-      bootAndSnapshot({ ...tools, log, signal, readyLimitMs: tools.config.readyTimeoutSeconds * 1000 }, { directory: request.directory, rootfs, container, tier }),
+      bootAndSnapshot(
+        { ...tools, log, signal, readyLimitMs: tools.config.readyTimeoutSeconds * 1000 },
+        { directory: request.directory, rootfs, container, tier },
+      ),
     );
     return { image: { template, rootfs, container }, sizes: await measureSizes(template, rootfs) };
   }
@@ -123,14 +152,23 @@ class Build {
 
 /** Bytes on disk, holes not counted (contract 3.3). */
 async function measureSizes(template: TemplateFiles, rootfs: string): Promise<SnapshotSizes> {
-  const files = [join(template.directory, ENGINE_FILES.templateMemory), rootfs, join(template.directory, ENGINE_FILES.templateUpper)];
+  const files = [
+    join(template.directory, ENGINE_FILES.templateMemory),
+    rootfs,
+    join(template.directory, ENGINE_FILES.templateUpper),
+  ];
   const [memory, code, disk] = await Promise.all(files.map(async (file) => (await stat(file)).blocks * 512));
   return { memorySnapshotSizeInBytes: memory, codeInstallSizeInBytes: code, diskSnapshotSizeInBytes: disk };
 }
 
 function explain(cause: unknown, limit: AbortSignal): unknown {
   if (cause instanceof BuildFailure) return cause;
-  if (limit.aborted) return new BuildFailure("CONTAINER_BUILD_FAILED", `The container image build failed. It took longer than ${BUILD_LIMIT_MS / 60_000} minutes and was stopped.`, { cause });
+  if (limit.aborted)
+    return new BuildFailure(
+      "CONTAINER_BUILD_FAILED",
+      `The container image build failed. It took longer than ${BUILD_LIMIT_MS / 60_000} minutes and was stopped.`,
+      { cause },
+    );
   for (let error = cause; error instanceof Error; error = error.cause) {
     if ((error as NodeJS.ErrnoException).code === "ENOSPC" || /no space left on device/i.test(error.message)) {
       return new BuildFailure("DISK_STORAGE_FULL", "DISK_STORAGE_FULL: the disk of this host is full", { cause });

@@ -18,7 +18,12 @@ const INODE_BYTES = 512;
  * Phase 4: the image's file system as a read-only ext4 image, named by its layers and shared by every image that has the
  * same ones.
  */
-export async function makeRootfs(buildah: Buildah, imageId: string, layers: readonly string[], directory: string): Promise<string> {
+export async function makeRootfs(
+  buildah: Buildah,
+  imageId: string,
+  layers: readonly string[],
+  directory: string,
+): Promise<string> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const name = createHash("sha256").update(layers.join("\n")).digest("hex");
   const file = join(directory, `${name}.ext4`);
@@ -54,7 +59,21 @@ export async function makeUpperDisk(directory: string, diskBytes: number, into: 
 async function makeExt4(file: string, options: readonly string[], blocks: string): Promise<void> {
   const temporary = `${file}.${randomUUID()}.new`;
   try {
-    await runCommand("mke2fs", ["-q", "-F", "-t", "ext4", "-b", String(BLOCK_BYTES), "-O", "^has_journal", "-E", "nodiscard,lazy_itable_init=1", ...options, temporary, blocks]);
+    await runCommand("mke2fs", [
+      "-q",
+      "-F",
+      "-t",
+      "ext4",
+      "-b",
+      String(BLOCK_BYTES),
+      "-O",
+      "^has_journal",
+      "-E",
+      "nodiscard,lazy_itable_init=1",
+      ...options,
+      temporary,
+      blocks,
+    ]);
     const handle = await open(temporary, "r");
     await handle.datasync().finally(() => handle.close());
     await rename(temporary, file);
@@ -77,5 +96,8 @@ async function syncDirectory(path: string): Promise<void> {
 }
 
 function exists(file: string): Promise<boolean> {
-  return access(file).then(() => true, () => false);
+  return access(file).then(
+    () => true,
+    () => false,
+  );
 }

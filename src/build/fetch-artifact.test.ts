@@ -42,7 +42,9 @@ async function fetch({ decision = { allowed: true }, missing, signal = new Abort
       return decision;
     },
   };
-  const objects = { open: async () => (missing ? { missing } : { size: 3, body: Readable.from([Buffer.from("zip")]) }) };
+  const objects = {
+    open: async () => (missing ? { missing } : { size: 3, body: Readable.from([Buffer.from("zip")]) }),
+  };
   const into = join(folder, "a.zip");
   await fetchArtifact({ authorizer, objects, log, signal }, REQUEST, into).finally(() => log.close());
   return { asked, content: await readFile(into, "utf8") };
@@ -51,11 +53,17 @@ async function fetch({ decision = { allowed: true }, missing, signal = new Abort
 test("the object is read once the build role may", async () => {
   const { asked, content } = await fetch({});
   expect(content).toBe("zip");
-  expect(asked).toMatchObject([{ roleArn: REQUEST.buildRoleArn, action: "s3:GetObject", resource: "arn:aws:s3:::bucket/folder/app.zip" }]);
+  expect(asked).toMatchObject([
+    { roleArn: REQUEST.buildRoleArn, action: "s3:GetObject", resource: "arn:aws:s3:::bucket/folder/app.zip" },
+  ]);
 });
 
 test.each([
-  ["S3_ACCESS_DENIED", { decision: { allowed: false, why: "no statement allows it" } }, /role\/Build may not read .*no statement allows it/],
+  [
+    "S3_ACCESS_DENIED",
+    { decision: { allowed: false, why: "no statement allows it" } },
+    /role\/Build may not read .*no statement allows it/,
+  ],
   ["S3_NO_SUCH_BUCKET", { missing: "bucket" }, /bucket/],
   ["S3_NO_SUCH_KEY", { missing: "key" }, /folder\/app\.zip/],
 ] as const)("%s is told with what was missing", async (failureCode, world, words) => {

@@ -24,7 +24,10 @@ export async function fetchArtifact(tools: FetchTools, request: BuildRequest, in
     sourceArn: request.imageArn,
   });
   if (!decision.allowed) {
-    throw new BuildFailure("S3_ACCESS_DENIED", `S3_ACCESS_DENIED: the build role ${request.buildRoleArn} may not read ${request.artifactUri}: ${decision.why}`);
+    throw new BuildFailure(
+      "S3_ACCESS_DENIED",
+      `S3_ACCESS_DENIED: the build role ${request.buildRoleArn} may not read ${request.artifactUri}: ${decision.why}`,
+    );
   }
   const object = await tools.objects.open({ bucket, key });
   if ("missing" in object) {
@@ -39,6 +42,7 @@ export async function fetchArtifact(tools: FetchTools, request: BuildRequest, in
 /** "s3://bucket/key"; anything else is refused when the image is created, so it is a defect here. */
 export function parseS3Uri(uri: string): { bucket: string; key: string } {
   const match = /^s3:\/\/([^/]+)\/(.+)$/s.exec(uri);
-  if (match === null) throw new BuildFailure("S3_INVALID_OBJECT", `S3_INVALID_OBJECT: ${uri} is not of the form s3://<bucket>/<key>`);
+  if (match === null)
+    throw new BuildFailure("S3_INVALID_OBJECT", `S3_INVALID_OBJECT: ${uri} is not of the form s3://<bucket>/<key>`);
   return { bucket: match[1] ?? "", key: match[2] ?? "" };
 }

@@ -32,12 +32,19 @@ export interface ImageDescription {
 }
 
 /** What the built image says of itself, as the guest needs it. */
-export async function describeImage(buildah: Buildah, imageId: string, environment: Readonly<Record<string, string>>): Promise<ImageDescription> {
+export async function describeImage(
+  buildah: Buildah,
+  imageId: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<ImageDescription> {
   const { OCIv1: image } = imageSchema.parse(JSON.parse(await buildah.line("inspect", "--type", "image", imageId)));
   const { config } = image;
   const argv = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   if (argv.length === 0) {
-    throw new BuildFailure("CONTAINER_BUILD_FAILED", "Failed to start container: the image has neither ENTRYPOINT nor CMD; add a CMD line to the Dockerfile");
+    throw new BuildFailure(
+      "CONTAINER_BUILD_FAILED",
+      "Failed to start container: the image has neither ENTRYPOINT nor CMD; add a CMD line to the Dockerfile",
+    );
   }
   return {
     container: {
@@ -53,7 +60,11 @@ export async function describeImage(buildah: Buildah, imageId: string, environme
 }
 
 function parseEnvironment(entries: readonly string[]): Record<string, string> {
-  return Object.fromEntries(entries.filter((entry) => entry.includes("=")).map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]));
+  return Object.fromEntries(
+    entries
+      .filter((entry) => entry.includes("="))
+      .map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]),
+  );
 }
 
 /** "8080", "8080/tcp", "8000-8010/tcp"; other protocols cannot be reached and are left out. */

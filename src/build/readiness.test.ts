@@ -6,7 +6,12 @@ const RUNNING = { app: "running", pid: 2 } as const;
 /** Samples every 100 ms; each entry is [listening ports, busy milliseconds since the last]. */
 function samples(...looks: [number[], number][]): ReadinessSample[] {
   let busyMs = 0;
-  return looks.map(([listening, busy], index) => ({ atMs: index * 100, status: RUNNING, listening, busyMs: (busyMs += busy) }));
+  return looks.map(([listening, busy], index) => ({
+    atMs: index * 100,
+    status: RUNNING,
+    listening,
+    busyMs: (busyMs += busy),
+  }));
 }
 
 const quiet = (ports: number[], count: number) => Array.from({ length: count }, (): [number[], number] => [ports, 1]);
@@ -32,5 +37,7 @@ test("without exposed ports the default port or two quiet seconds decide", () =>
 });
 
 test("an app that ended is told with its code", () => {
-  expect(judgeReadiness([{ atMs: 0, status: { app: "exited", code: 3 }, listening: [8080], busyMs: 0 }], [8080])).toEqual({ exited: 3 });
+  expect(
+    judgeReadiness([{ atMs: 0, status: { app: "exited", code: 3 }, listening: [8080], busyMs: 0 }], [8080]),
+  ).toEqual({ exited: 3 });
 });

@@ -14,11 +14,15 @@ async function useDirectory(main: string, part?: string): Promise<string> {
 }
 
 test("short names mean Docker Hub, the host's other settings stay", async () => {
-  expect(await registriesWithDockerHub(await useDirectory('# unqualified-search-registries = ["x"]\n[[registry]]\n'))).toMatch(/^unqualified-search-registries = \["docker.io"\]\n[^]*\[\[registry\]\]/);
+  expect(
+    await registriesWithDockerHub(await useDirectory('# unqualified-search-registries = ["x"]\n[[registry]]\n')),
+  ).toMatch(/^unqualified-search-registries = \["docker.io"\]\n[^]*\[\[registry\]\]/);
   expect(await registriesWithDockerHub("/nonexistent")).toContain("docker.io");
 });
 
 test("a host that says where to look is left alone", async () => {
   expect(await registriesWithDockerHub(await useDirectory('unqualified-search-registries = ["x"]'))).toBeUndefined();
-  expect(await registriesWithDockerHub(await useDirectory("", 'unqualified-search-registries = ["x"]'))).toBeUndefined();
+  expect(
+    await registriesWithDockerHub(await useDirectory("", 'unqualified-search-registries = ["x"]')),
+  ).toBeUndefined();
 });

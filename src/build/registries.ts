@@ -11,7 +11,9 @@ const SETS_SEARCH = /^\s*unqualified-search-registries\s*=/m;
 export async function registriesWithDockerHub(directory = HOST_DIRECTORY): Promise<string | undefined> {
   const main = await readFile(join(directory, "registries.conf"), "utf8").catch(() => "");
   const parts = await readdir(join(directory, "registries.conf.d")).catch(() => []);
-  const rest = await Promise.all(parts.map((name) => readFile(join(directory, "registries.conf.d", name), "utf8").catch(() => "")));
+  const rest = await Promise.all(
+    parts.map((name) => readFile(join(directory, "registries.conf.d", name), "utf8").catch(() => "")),
+  );
   if ([main, ...rest].some((text) => SETS_SEARCH.test(text))) return undefined;
   return `unqualified-search-registries = ["docker.io"]\n${main}`;
 }

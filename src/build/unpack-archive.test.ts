@@ -52,7 +52,11 @@ test("files, folders and links inside are unpacked with their permissions", asyn
   await requireDockerfile(tree);
 });
 
-test.each([["aa/evil", "../evil"], ["aetc/xx", "/etc/xx"], ["aabbbb", "aa\\bbb"]])("an entry renamed %s → %s is refused and writes nothing", async (from, to) => {
+test.each([
+  ["aa/evil", "../evil"],
+  ["aetc/xx", "/etc/xx"],
+  ["aabbbb", "aa\\bbb"],
+])("an entry renamed %s → %s is refused and writes nothing", async (from, to) => {
   const { archive, tree, unpack } = await useFolder();
   await writeZip(archive, [{ name: from, text: "x" }]);
   await rename(archive, from, to);
@@ -68,7 +72,10 @@ test("a link that leads out is refused", async () => {
 
 test("links that lead out only together are refused", async () => {
   const { archive, unpack } = await useFolder();
-  await writeZip(archive, [{ name: "d/up", text: "..", mode: 0o120777 }, { name: "out", text: "d/up/../../etc", mode: 0o120777 }]);
+  await writeZip(archive, [
+    { name: "d/up", text: "..", mode: 0o120777 },
+    { name: "out", text: "d/up/../../etc", mode: 0o120777 },
+  ]);
   await expect(unpack()).rejects.toThrow(/leads out/);
 });
 
@@ -84,24 +91,36 @@ test("a link placed through a link is refused", async () => {
 /** The property behind the rules above: whatever links an archive holds, following any of them ends inside. */
 test("no accepted set of links leads out", async () => {
   const part = fc.constantFrom("..", ".", "a", "b");
-  const link = fc.record({ name: fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 3 }), target: fc.array(part, { minLength: 1, maxLength: 5 }) });
+  const link = fc.record({
+    name: fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 3 }),
+    target: fc.array(part, { minLength: 1, maxLength: 5 }),
+  });
   await fc.assert(
-    fc.asyncProperty(fc.uniqueArray(link, { minLength: 1, maxLength: 5, selector: ({ name }) => name.join("/") }), async (links) => {
-      const folder = await mkdtemp(join(tmpdir(), "catnap-links-"));
-      const tree = join(folder, "one/two/three/four/five/tree");
-      try {
-        await mkdir(tree, { recursive: true });
-        await writeZip(join(folder, "a.zip"), links.map(({ name, target }) => ({ name: name.join("/"), text: target.join("/"), mode: 0o120777 })));
-        const accepted = await unpackArchive(join(folder, "a.zip"), tree).then(() => true, () => false);
-        if (!accepted) return;
-        for (const { name } of links) {
-          const end = await realpath(join(tree, ...name)).catch(() => tree); // dangling or circular
-          expect(end.startsWith(tree)).toBe(true);
+    fc.asyncProperty(
+      fc.uniqueArray(link, { minLength: 1, maxLength: 5, selector: ({ name }) => name.join("/") }),
+      async (links) => {
+        const folder = await mkdtemp(join(tmpdir(), "catnap-links-"));
+        const tree = join(folder, "one/two/three/four/five/tree");
+        try {
+          await mkdir(tree, { recursive: true });
+          await writeZip(
+            join(folder, "a.zip"),
+            links.map(({ name, target }) => ({ name: name.join("/"), text: target.join("/"), mode: 0o120777 })),
+          );
+          const accepted = await unpackArchive(join(folder, "a.zip"), tree).then(
+            () => true,
+            () => false,
+          );
+          if (!accepted) return;
+          for (const { name } of links) {
+            const end = await realpath(join(tree, ...name)).catch(() => tree); // dangling or circular
+            expect(end.startsWith(tree)).toBe(true);
+          }
+        } finally {
+          await rm(folder, { recursive: true, force: true });
         }
-      } finally {
-        await rm(folder, { recursive: true, force: true });
-      }
-    }),
+      },
+    ),
     { numRuns: 300 },
   );
 });
@@ -118,11 +137,17 @@ test("damaged content is refused", async () => {
 test("entries that share their bytes are refused", async () => {
   const { archive, unpack } = await useFolder();
   const random = randomBytes(5000).toString("base64");
-  await writeZip(archive, [{ name: "a.txt", text: random }, { name: "b.txt", text: "1" }, { name: "c.txt", text: "1" }]);
+  await writeZip(archive, [
+    { name: "a.txt", text: random },
+    { name: "b.txt", text: "1" },
+    { name: "c.txt", text: "1" },
+  ]);
   const bytes = await readFile(archive);
   const record = (name: string) => bytes.lastIndexOf(name) - 46;
-  for (const name of ["b.txt", "c.txt"]) bytes.copy(bytes, record(name) + 16, record("a.txt") + 16, record("a.txt") + 28);
-  for (const name of ["b.txt", "c.txt"]) bytes.copy(bytes, record(name) + 42, record("a.txt") + 42, record("a.txt") + 46);
+  for (const name of ["b.txt", "c.txt"])
+    bytes.copy(bytes, record(name) + 16, record("a.txt") + 16, record("a.txt") + 28);
+  for (const name of ["b.txt", "c.txt"])
+    bytes.copy(bytes, record(name) + 42, record("a.txt") + 42, record("a.txt") + 46);
   await writeFile(archive, bytes);
   await expect(unpack()).rejects.toThrow(/overlap/);
 });
@@ -137,13 +162,19 @@ test("a cancelled unpacking stops", async () => {
 test("a file is never written through a link of the same archive", async () => {
   const { archive, tree, unpack } = await useFolder();
   await mkdir(join(tree, "../outside"));
-  await writeZip(archive, [{ name: "dir", text: ".", mode: 0o120777 }, { name: "dir/file", text: "x" }]);
+  await writeZip(archive, [
+    { name: "dir", text: ".", mode: 0o120777 },
+    { name: "dir/file", text: "x" },
+  ]);
   await expect(unpack()).rejects.toThrow();
 });
 
 test("an entry that occurs twice is refused", async () => {
   const { archive, unpack } = await useFolder();
-  await writeZip(archive, [{ name: "a.txt", text: "1" }, { name: "b.txt", text: "2" }]);
+  await writeZip(archive, [
+    { name: "a.txt", text: "1" },
+    { name: "b.txt", text: "2" },
+  ]);
   await rename(archive, "b.txt", "a.txt");
   await expect(unpack()).rejects.toThrow(/occurs twice/);
 });
@@ -167,7 +198,11 @@ test("content longer than declared is refused", async () => {
   await expect(unpack()).rejects.toMatchObject({ failureCode: "ARCHIVE_INVALID" });
 });
 
-test.each([["empty", ""], ["text", "this is no zip at all, however long it may be"], ["cut short", "PK\x03\x04"]])("a broken archive (%s) is refused", async (_what, content) => {
+test.each([
+  ["empty", ""],
+  ["text", "this is no zip at all, however long it may be"],
+  ["cut short", "PK\x03\x04"],
+])("a broken archive (%s) is refused", async (_what, content) => {
   const { archive, unpack } = await useFolder();
   await writeFile(archive, content, "latin1");
   await expect(unpack()).rejects.toMatchObject({ failureCode: "ARCHIVE_INVALID" });

@@ -10,8 +10,17 @@ import { BuildFailure } from "../errors/build-failure.ts";
 import { ARCHIVE_LIMITS, linkBehindLink, linkStaysInside, readEntry, type ArchiveEntry } from "./archive-entry.ts";
 
 /** Phase 2: unpacks a hostile zip below `into`, which must be empty; ARCHIVE_… failures say what is wrong with it. */
-export async function unpackArchive(file: string, into: string, signal?: AbortSignal): Promise<{ entries: number; bytes: number }> {
-  const zip = await openPromise(file, { lazyEntries: true, autoClose: false, validateEntrySizes: true, strictFileNames: true }).catch((cause: unknown) => {
+export async function unpackArchive(
+  file: string,
+  into: string,
+  signal?: AbortSignal,
+): Promise<{ entries: number; bytes: number }> {
+  const zip = await openPromise(file, {
+    lazyEntries: true,
+    autoClose: false,
+    validateEntrySizes: true,
+    strictFileNames: true,
+  }).catch((cause: unknown) => {
     throw invalid(`the artifact is not a zip archive: ${(cause as Error).message}`, cause);
   });
   try {
@@ -25,8 +34,13 @@ export async function unpackArchive(file: string, into: string, signal?: AbortSi
   }
 }
 
-async function unpackEntries(zip: ZipFile, into: string, signal?: AbortSignal): Promise<{ entries: number; bytes: number }> {
-  if (zip.entryCount > ARCHIVE_LIMITS.maxEntries) throw invalid(`it has more than ${ARCHIVE_LIMITS.maxEntries} entries`);
+async function unpackEntries(
+  zip: ZipFile,
+  into: string,
+  signal?: AbortSignal,
+): Promise<{ entries: number; bytes: number }> {
+  if (zip.entryCount > ARCHIVE_LIMITS.maxEntries)
+    throw invalid(`it has more than ${ARCHIVE_LIMITS.maxEntries} entries`);
   const links: { path: string; target: string }[] = [];
   const modes: { path: string; mode: number }[] = [];
   let entries = 0;
@@ -38,7 +52,8 @@ async function unpackEntries(zip: ZipFile, into: string, signal?: AbortSignal): 
     if (typeof entry === "string") throw invalid(entry);
     entries += 1;
     bytes += raw.uncompressedSize;
-    if (bytes > ARCHIVE_LIMITS.maxUnpackedBytes) throw invalid(`it unpacks to more than ${ARCHIVE_LIMITS.maxUnpackedBytes} bytes`);
+    if (bytes > ARCHIVE_LIMITS.maxUnpackedBytes)
+      throw invalid(`it unpacks to more than ${ARCHIVE_LIMITS.maxUnpackedBytes} bytes`);
     packedBytes += raw.compressedSize;
     if (packedBytes > zip.fileSize) throw invalid("its entries overlap");
     const path = join(into, entry.path);
@@ -68,9 +83,11 @@ async function unpackFile(zip: ZipFile, raw: Entry, { path, mode }: { path: stri
   await mkdir(dirname(path), { recursive: true });
   const content: Readable = await zip.openReadStreamPromise(raw);
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  await pipeline(content, checkSum(raw), createWriteStream(path, { flags: flags as unknown as string, mode })).catch((cause: NodeJS.ErrnoException) => {
-    throw cause.code === "EEXIST" ? invalid(`${JSON.stringify(raw.fileName)} occurs twice`, cause) : cause;
-  });
+  await pipeline(content, checkSum(raw), createWriteStream(path, { flags: flags as unknown as string, mode })).catch(
+    (cause: NodeJS.ErrnoException) => {
+      throw cause.code === "EEXIST" ? invalid(`${JSON.stringify(raw.fileName)} occurs twice`, cause) : cause;
+    },
+  );
   await chmod(path, mode);
 }
 
@@ -89,9 +106,11 @@ function checkSum(raw: Entry): Transform {
 }
 
 async function readLink(zip: ZipFile, raw: Entry, entry: ArchiveEntry): Promise<string> {
-  if (raw.uncompressedSize > ARCHIVE_LIMITS.maxSymlinkBytes) throw invalid(`${JSON.stringify(entry.path)} is too long a symbolic link`);
+  if (raw.uncompressedSize > ARCHIVE_LIMITS.maxSymlinkBytes)
+    throw invalid(`${JSON.stringify(entry.path)} is too long a symbolic link`);
   const target = (await buffer(await zip.openReadStreamPromise(raw))).toString("utf8");
-  if (!linkStaysInside(entry.path, target)) throw invalid(`${JSON.stringify(entry.path)} is a symbolic link that leads out of the archive`);
+  if (!linkStaysInside(entry.path, target))
+    throw invalid(`${JSON.stringify(entry.path)} is a symbolic link that leads out of the archive`);
   return target;
 }
 
@@ -100,8 +119,12 @@ export async function requireDockerfile(directory: string): Promise<void> {
   const found = await lstat(join(directory, "Dockerfile")).catch(() => undefined);
   if (found?.isFile()) return;
   for (const entry of await readdir(directory, { withFileTypes: true })) {
-    const nested = entry.isDirectory() && (await lstat(join(directory, entry.name, "Dockerfile")).catch(() => undefined))?.isFile();
-    if (nested) throw noDockerfile(`it is at ${JSON.stringify(`${entry.name}/Dockerfile`)}; zip the folder's contents, not the folder`);
+    const nested =
+      entry.isDirectory() && (await lstat(join(directory, entry.name, "Dockerfile")).catch(() => undefined))?.isFile();
+    if (nested)
+      throw noDockerfile(
+        `it is at ${JSON.stringify(`${entry.name}/Dockerfile`)}; zip the folder's contents, not the folder`,
+      );
   }
   throw noDockerfile("the artifact has no file named Dockerfile at its top level");
 }

@@ -43,7 +43,10 @@ export async function waitUntilReady(options: ReadyOptions): Promise<void> {
       return waitUntilQuiet(options);
     }
     if (elapsed > limitMs) {
-      const ports = exposed.length === 0 ? "no port was exposed" : `nothing accepts on the exposed port${exposed.length > 1 ? "s" : ""} ${exposed.join(", ")}`;
+      const ports =
+        exposed.length === 0
+          ? "no port was exposed"
+          : `nothing accepts on the exposed port${exposed.length > 1 ? "s" : ""} ${exposed.join(", ")}`;
       log.line(`after ${Math.round(limitMs / 1000)} s ${ports}; the snapshot is taken as the app is now`);
       return;
     }
@@ -75,9 +78,15 @@ function describe(listening: readonly number[]): string {
 }
 
 function failedToStart(code: number, log: BuildLog): BuildFailure {
-  const said = log.lastLines.filter((line) => line.startsWith(APP_PREFIX)).slice(-3).map((line) => line.slice(APP_PREFIX.length).trim());
+  const said = log.lastLines
+    .filter((line) => line.startsWith(APP_PREFIX))
+    .slice(-3)
+    .map((line) => line.slice(APP_PREFIX.length).trim());
   const words = said.length === 0 ? "it printed nothing" : `it printed: ${said.join(" | ")}`;
-  return new BuildFailure("CONTAINER_BUILD_FAILED", `Failed to start container: the main process exited with code ${code} before the snapshot; ${words}`.slice(0, 1000));
+  return new BuildFailure(
+    "CONTAINER_BUILD_FAILED",
+    `Failed to start container: the main process exited with code ${code} before the snapshot; ${words}`.slice(0, 1000),
+  );
 }
 
 /** Marks the app's own output in the build log. */

@@ -16,7 +16,8 @@ export interface Finding {
 
 /** Programs of the host and the Debian package that brings each. */
 const PROGRAMS: Readonly<Record<string, string>> = {
-  [process.arch === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64"]: process.arch === "arm64" ? "qemu-system-arm" : "qemu-system-x86",
+  [process.arch === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64"]:
+    process.arch === "arm64" ? "qemu-system-arm" : "qemu-system-x86",
   buildah: "buildah",
   mke2fs: "e2fsprogs",
   nft: "nftables",
@@ -31,7 +32,15 @@ const LOW_DISK_BYTES = 5 * 1024 ** 3;
 export async function doctor(options: { json?: boolean }): Promise<number> {
   const config = loadConfig();
   const findings = (
-    await Promise.all([checkPrograms(), checkRights(), checkGuest(config.guestDirectory), checkNames(config.domain), checkDisk(config.home), checkKvm(), checkServer(config.home)])
+    await Promise.all([
+      checkPrograms(),
+      checkRights(),
+      checkGuest(config.guestDirectory),
+      checkNames(config.domain),
+      checkDisk(config.home),
+      checkKvm(),
+      checkServer(config.home),
+    ])
   ).flat();
   if (options.json === true) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   else {
@@ -66,8 +75,18 @@ async function checkRights(): Promise<Finding[]> {
   const isRoot = process.getuid?.() === 0;
   const hasTun = await isAccessible("/dev/net/tun", constants.R_OK | constants.W_OK);
   return [
-    { what: "root", ok: isRoot, detail: isRoot ? "running as root" : "networks and mounts need root", ...(isRoot ? {} : { mend: "sudo -E bin/catnap up" }) },
-    { what: "/dev/net/tun", ok: hasTun, detail: hasTun ? "usable" : "not usable", ...(hasTun ? {} : { mend: "modprobe tun" }) },
+    {
+      what: "root",
+      ok: isRoot,
+      detail: isRoot ? "running as root" : "networks and mounts need root",
+      ...(isRoot ? {} : { mend: "sudo -E bin/catnap up" }),
+    },
+    {
+      what: "/dev/net/tun",
+      ok: hasTun,
+      detail: hasTun ? "usable" : "not usable",
+      ...(hasTun ? {} : { mend: "modprobe tun" }),
+    },
   ];
 }
 
@@ -83,9 +102,15 @@ async function checkGuest(directory: string): Promise<Finding> {
 /** Endpoint names must resolve to this machine in every client. */
 async function checkNames(domain: string): Promise<Finding> {
   const name = `probe.lambda-microvm.us-east-1.${domain}`;
-  const address = await lookup(name).then((found) => found.address, () => undefined);
+  const address = await lookup(name).then(
+    (found) => found.address,
+    () => undefined,
+  );
   if (address !== undefined) return { what: "endpoint names", ok: true, detail: `*.${domain} is ${address}` };
-  const mend = domain === "localhost" ? "apt-get install -y libnss-myhostname" : `add a wildcard DNS record *.${domain} for this machine`;
+  const mend =
+    domain === "localhost"
+      ? "apt-get install -y libnss-myhostname"
+      : `add a wildcard DNS record *.${domain} for this machine`;
   return { what: "endpoint names", ok: false, detail: `${name} does not resolve`, mend };
 }
 
@@ -94,12 +119,18 @@ async function checkDisk(home: string): Promise<Finding> {
   const { bavail, bsize } = await statfs(place);
   const free = bavail * bsize;
   const detail = `${(free / 1024 ** 3).toFixed(0)} GiB free at ${place}`;
-  return { what: "disk", ok: free > LOW_DISK_BYTES, detail, ...(free > LOW_DISK_BYTES ? {} : { mend: "free some space, or set CATNAP_HOME to a larger disk" }) };
+  return {
+    what: "disk",
+    ok: free > LOW_DISK_BYTES,
+    detail,
+    ...(free > LOW_DISK_BYTES ? {} : { mend: "free some space, or set CATNAP_HOME to a larger disk" }),
+  };
 }
 
 /** Never a fault: without hardware virtualization Catnap emulates, slower. The server decides by a timed boot. */
 async function checkKvm(): Promise<Finding> {
-  const flags = process.arch === "arm64" || /^flags\s*:.*\b(?:vmx|svm)\b/m.test(await readFile("/proc/cpuinfo", "utf8"));
+  const flags =
+    process.arch === "arm64" || /^flags\s*:.*\b(?:vmx|svm)\b/m.test(await readFile("/proc/cpuinfo", "utf8"));
   const device = await isAccessible("/dev/kvm", constants.R_OK | constants.W_OK);
   const detail = flags && device ? "offered; measured at start" : "not offered by this host: plain emulation is used";
   return { what: "hardware virtualization", ok: true, detail };
@@ -107,9 +138,16 @@ async function checkKvm(): Promise<Finding> {
 
 async function checkServer(home: string): Promise<Finding> {
   const info = await readServerInfo(homePaths(home).serverInfo);
-  return { what: "server", ok: true, detail: info === undefined ? "not running (catnap up)" : `running, ${info.acceleration}, ${info.apiUrl}` };
+  return {
+    what: "server",
+    ok: true,
+    detail: info === undefined ? "not running (catnap up)" : `running, ${info.acceleration}, ${info.apiUrl}`,
+  };
 }
 
 function isAccessible(path: string, mode: number): Promise<boolean> {
-  return access(path, mode).then(() => true, () => false);
+  return access(path, mode).then(
+    () => true,
+    () => false,
+  );
 }

@@ -16,7 +16,9 @@ export async function down(): Promise<number> {
 
 export async function stopServer(pid: number): Promise<number> {
   process.kill(pid, "SIGTERM");
-  const isGone = await waitFor("putting microVMs to sleep", STOP_LIMIT_MS, async () => (isAlive(pid) ? undefined : true));
+  const isGone = await waitFor("putting microVMs to sleep", STOP_LIMIT_MS, async () =>
+    isAlive(pid) ? undefined : true,
+  );
   process.stderr.write(isGone ? "Catnap is down.\n" : `The server (process ${pid}) does not end; its log says why.\n`);
   return isGone ? 0 : 1;
 }

@@ -7,7 +7,10 @@ import { readServerInfo } from "./server-process.ts";
 export async function environment(): Promise<Record<string, string> | undefined> {
   const info = await readServerInfo(homePaths(loadConfig().home).serverInfo);
   if (info === undefined) return undefined;
-  const { accessKeyId, secretAccessKey } = JSON.parse(await readFile(info.credentials, "utf8")) as Record<string, string>;
+  const { accessKeyId, secretAccessKey } = JSON.parse(await readFile(info.credentials, "utf8")) as Record<
+    string,
+    string
+  >;
   const bundle = info.caBundle;
   return {
     AWS_ENDPOINT_URL: info.apiUrl,

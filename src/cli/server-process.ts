@@ -12,7 +12,10 @@ const POLL_MS = 50;
 export function spawnServer(logFile: string): ChildProcess {
   mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 });
   const log = openSync(logFile, "a", 0o600);
-  return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", SERVER], { detached: true, stdio: ["ignore", log, log] });
+  return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", SERVER], {
+    detached: true,
+    stdio: ["ignore", log, log],
+  });
 }
 
 /** What a server says of itself once it is up; undefined while none runs. */
@@ -33,7 +36,11 @@ export function isAlive(pid: number): boolean {
 }
 
 /** Waits for a condition, telling every two seconds that it still does. */
-export async function waitFor<T>(what: string, limitMs: number, probe: () => Promise<T | undefined>): Promise<T | undefined> {
+export async function waitFor<T>(
+  what: string,
+  limitMs: number,
+  probe: () => Promise<T | undefined>,
+): Promise<T | undefined> {
   const begun = performance.now();
   let told = begun;
   for (;;) {

@@ -26,7 +26,9 @@ export async function up(options: { detach?: boolean }): Promise<number> {
     return found?.pid === server.pid ? found : undefined;
   });
   if (info === undefined || info === "ended") {
-    process.stderr.write(`Catnap did not start. ${await lastError(paths.log, before)}\nThe whole log: ${paths.log}. catnap doctor says what is missing.\n`);
+    process.stderr.write(
+      `Catnap did not start. ${await lastError(paths.log, before)}\nThe whole log: ${paths.log}. catnap doctor says what is missing.\n`,
+    );
     return 1;
   }
   report(info, paths.home);

@@ -2,7 +2,10 @@ import { AppError } from "../errors/app-error.ts";
 import { OPTIONS, type Config, type OptionName } from "./options.ts";
 
 /** Reads the configuration from environment variables, overridden by flags; ERR_CONFIG_INVALID names the setting. */
-export function loadConfig(environment: Record<string, string | undefined> = process.env, flags: Partial<Record<OptionName, unknown>> = {}): Config {
+export function loadConfig(
+  environment: Record<string, string | undefined> = process.env,
+  flags: Partial<Record<OptionName, unknown>> = {},
+): Config {
   const values: Record<string, unknown> = {};
   for (const name of Object.keys(OPTIONS) as OptionName[]) {
     const option = OPTIONS[name];
@@ -10,7 +13,9 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
     const parsed = option.schema.safeParse(given === undefined || given === "" ? option.default : given);
     if (!parsed.success) {
       const why = parsed.error.issues.map((issue) => issue.message).join("; ");
-      throw new AppError("ERR_CONFIG_INVALID", { message: `${option.env}=${String(given)} is not valid: ${why}. ${option.help}` });
+      throw new AppError("ERR_CONFIG_INVALID", {
+        message: `${option.env}=${String(given)} is not valid: ${why}. ${option.help}`,
+      });
     }
     values[name] = parsed.data;
   }

@@ -6,22 +6,102 @@ import { z } from "zod";
  * and docs/configuration.md are made from this table; nothing else reads `process.env`.
  */
 export const OPTIONS = {
-  home: { env: "CATNAP_HOME", schema: z.string().startsWith("/"), default: "/var/lib/catnap", help: "Directory of all state." },
-  region: { env: "CATNAP_REGION", schema: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/), default: "us-east-1", help: "Region in ARNs and endpoint names when a request names none." },
-  accountId: { env: "CATNAP_ACCOUNT_ID", schema: z.string().regex(/^\d{12}$/), default: "123456789012", help: "Account id of the bootstrap key." },
-  bind: { env: "CATNAP_BIND", schema: z.string().min(1), default: "127.0.0.1", help: "Address that the API and the endpoints listen on." },
-  apiPort: { env: "CATNAP_API_PORT", schema: z.coerce.number().int().min(0).max(65535), default: 4510, help: "Port of the AWS API (HTTP); 0 picks a free one." },
-  endpointPort: { env: "CATNAP_ENDPOINT_PORT", schema: z.coerce.number().int().min(0).max(65535), default: 443, help: "Port of the microVM endpoints (TLS); 0 picks a free one." },
-  domain: { env: "CATNAP_DOMAIN", schema: z.string().regex(/^[a-z0-9.-]+$/), default: "localhost", help: "Domain that endpoint names end in." },
-  baseImages: { env: "CATNAP_BASE_IMAGES", schema: z.string(), default: "", help: "Base images taken from elsewhere: name=source pairs, separated by commas; a source is an image reference or oci-archive:/path." },
-  buildCaBundle: { env: "CATNAP_BUILD_CA_BUNDLE", schema: z.string(), default: "auto", help: "CA bundle handed into image builds: a path, auto (the host's), or none." },
-  acceleration: { env: "CATNAP_ACCELERATION", schema: z.enum(["auto", "kvm", "tcg"]), default: "auto", help: "auto measures which acceleration works." },
-  slotSubnet: { env: "CATNAP_SLOT_SUBNET", schema: z.string(), default: "auto", help: "IPv4 block for the host side of microVM networks, /16 to /24; auto picks a free one." },
-  slotPoolSize: { env: "CATNAP_SLOT_POOL", schema: z.coerce.number().int().min(0).max(64), default: 2, help: "Network slots kept ready." },
-  readyTimeoutSeconds: { env: "CATNAP_READY_TIMEOUT", schema: z.coerce.number().int().min(1).max(3600), default: 120, help: "How long a build waits for the app of an image without hooks to become ready." },
-  dozeSeconds: { env: "CATNAP_DOZE_SECONDS", schema: z.coerce.number().min(0).max(86400), default: 10, help: "How long a suspended microVM stays in memory, already safe on disk, before its process ends." },
-  guestDirectory: { env: "CATNAP_GUEST", schema: z.string(), default: join(import.meta.dirname, "../../.cache/guest"), help: "Directory of the guest's kernel and initramfs, made by ./dev setup." },
-  logLevel: { env: "CATNAP_LOG_LEVEL", schema: z.enum(["debug", "info", "warn", "error"]), default: "info", help: "Least severe log line written." },
+  home: {
+    env: "CATNAP_HOME",
+    schema: z.string().startsWith("/"),
+    default: "/var/lib/catnap",
+    help: "Directory of all state.",
+  },
+  region: {
+    env: "CATNAP_REGION",
+    schema: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/),
+    default: "us-east-1",
+    help: "Region in ARNs and endpoint names when a request names none.",
+  },
+  accountId: {
+    env: "CATNAP_ACCOUNT_ID",
+    schema: z.string().regex(/^\d{12}$/),
+    default: "123456789012",
+    help: "Account id of the bootstrap key.",
+  },
+  bind: {
+    env: "CATNAP_BIND",
+    schema: z.string().min(1),
+    default: "127.0.0.1",
+    help: "Address that the API and the endpoints listen on.",
+  },
+  apiPort: {
+    env: "CATNAP_API_PORT",
+    schema: z.coerce.number().int().min(0).max(65535),
+    default: 4510,
+    help: "Port of the AWS API (HTTP); 0 picks a free one.",
+  },
+  endpointPort: {
+    env: "CATNAP_ENDPOINT_PORT",
+    schema: z.coerce.number().int().min(0).max(65535),
+    default: 443,
+    help: "Port of the microVM endpoints (TLS); 0 picks a free one.",
+  },
+  domain: {
+    env: "CATNAP_DOMAIN",
+    schema: z.string().regex(/^[a-z0-9.-]+$/),
+    default: "localhost",
+    help: "Domain that endpoint names end in.",
+  },
+  baseImages: {
+    env: "CATNAP_BASE_IMAGES",
+    schema: z.string(),
+    default: "",
+    help: "Base images taken from elsewhere: name=source pairs, separated by commas; a source is an image reference or oci-archive:/path.",
+  },
+  buildCaBundle: {
+    env: "CATNAP_BUILD_CA_BUNDLE",
+    schema: z.string(),
+    default: "auto",
+    help: "CA bundle handed into image builds: a path, auto (the host's), or none.",
+  },
+  acceleration: {
+    env: "CATNAP_ACCELERATION",
+    schema: z.enum(["auto", "kvm", "tcg"]),
+    default: "auto",
+    help: "auto measures which acceleration works.",
+  },
+  slotSubnet: {
+    env: "CATNAP_SLOT_SUBNET",
+    schema: z.string(),
+    default: "auto",
+    help: "IPv4 block for the host side of microVM networks, /16 to /24; auto picks a free one.",
+  },
+  slotPoolSize: {
+    env: "CATNAP_SLOT_POOL",
+    schema: z.coerce.number().int().min(0).max(64),
+    default: 2,
+    help: "Network slots kept ready.",
+  },
+  readyTimeoutSeconds: {
+    env: "CATNAP_READY_TIMEOUT",
+    schema: z.coerce.number().int().min(1).max(3600),
+    default: 120,
+    help: "How long a build waits for the app of an image without hooks to become ready.",
+  },
+  dozeSeconds: {
+    env: "CATNAP_DOZE_SECONDS",
+    schema: z.coerce.number().min(0).max(86400),
+    default: 10,
+    help: "How long a suspended microVM stays in memory, already safe on disk, before its process ends.",
+  },
+  guestDirectory: {
+    env: "CATNAP_GUEST",
+    schema: z.string(),
+    default: join(import.meta.dirname, "../../.cache/guest"),
+    help: "Directory of the guest's kernel and initramfs, made by ./dev setup.",
+  },
+  logLevel: {
+    env: "CATNAP_LOG_LEVEL",
+    schema: z.enum(["debug", "info", "warn", "error"]),
+    default: "info",
+    help: "Least severe log line written.",
+  },
 } as const;
 
 export type OptionName = keyof typeof OPTIONS;

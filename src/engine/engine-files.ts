@@ -4,5 +4,7 @@ import { ENGINE_FILES } from "./engine.ts";
 
 /** Removes a sleeper's difference once its machine runs again: its disk has moved on, the difference is of the past. */
 export async function discardDifference(directory: string): Promise<void> {
-  await Promise.all([ENGINE_FILES.changedPages, ENGINE_FILES.devices].map((name) => rm(join(directory, name), { force: true })));
+  await Promise.all(
+    [ENGINE_FILES.changedPages, ENGINE_FILES.devices].map((name) => rm(join(directory, name), { force: true })),
+  );
 }

@@ -12,11 +12,19 @@ interface CatalogueEntry {
 export const ERROR_CATALOGUE = {
   ERR_CONFIG_INVALID: { fault: "user", retryable: false, message: "The configuration is not valid." },
   ERR_HOME_IN_USE: { fault: "user", retryable: false, message: "Another Catnap server runs on this home." },
-  ERR_HOST_MISSING_TOOL: { fault: "user", retryable: false, message: "A program that Catnap needs is missing on this host." },
+  ERR_HOST_MISSING_TOOL: {
+    fault: "user",
+    retryable: false,
+    message: "A program that Catnap needs is missing on this host.",
+  },
   ERR_COMMAND_FAILED: { fault: "system", retryable: false, message: "A host command failed." },
   ERR_NETWORK_SLOT: { fault: "system", retryable: true, message: "No network slot could be made." },
   ERR_ENGINE_START: { fault: "system", retryable: true, message: "The virtual machine monitor did not start." },
-  ERR_ENGINE_PROTOCOL: { fault: "system", retryable: false, message: "The virtual machine monitor answered out of protocol." },
+  ERR_ENGINE_PROTOCOL: {
+    fault: "system",
+    retryable: false,
+    message: "The virtual machine monitor answered out of protocol.",
+  },
   ERR_ENGINE_SNAPSHOT: { fault: "system", retryable: false, message: "A snapshot could not be written or read." },
   ERR_ENGINE_LOST: { fault: "system", retryable: false, message: "The virtual machine monitor process is gone." },
   ERR_GUEST_UNREACHABLE: { fault: "system", retryable: true, message: "The guest agent did not answer." },

@@ -33,7 +33,12 @@ export async function passBuildHook(options: BuildHookOptions): Promise<void> {
 }
 
 function refusal(hook: string, status: number): string {
-  const kind = status >= 500 ? "a server error (HTTP 5xx)" : status >= 400 ? "a client error (HTTP 4xx)" : `an unexpected (HTTP ${status})`;
+  const kind =
+    status >= 500
+      ? "a server error (HTTP 5xx)"
+      : status >= 400
+        ? "a client error (HTTP 4xx)"
+        : `an unexpected (HTTP ${status})`;
   return `${title(hook)} hook check failed: the application returned ${kind} response`;
 }
 
@@ -47,7 +52,11 @@ function title(hook: string): string {
 
 /** "PT5M", "PT1H", "PT90S" → "PT1M30S": whole seconds as ISO 8601 writes them. */
 export function isoDuration(seconds: number): string {
-  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60), Math.floor(seconds % 60)];
+  const [hours, minutes, rest] = [
+    Math.floor(seconds / 3600),
+    Math.floor((seconds % 3600) / 60),
+    Math.floor(seconds % 60),
+  ];
   const parts = `${hours > 0 ? `${hours}H` : ""}${minutes > 0 ? `${minutes}M` : ""}${rest > 0 ? `${rest}S` : ""}`;
   return `PT${parts === "" ? "0S" : parts}`;
 }

@@ -43,14 +43,27 @@ async function useHookServer(statuses: number[]) {
 
 const HOOKS = { port: 9000, ready: 5, validate: 5, run: 5, resume: 5, suspend: 5, terminate: 5 };
 const building = (link: GuestLink, over: Partial<typeof HOOKS> = {}) =>
-  passBuildHook({ link, hook: "ready", hooks: { ...HOOKS, ...over }, signal: new AbortController().signal, checkApp: async () => {} });
+  passBuildHook({
+    link,
+    hook: "ready",
+    hooks: { ...HOOKS, ...over },
+    signal: new AbortController().signal,
+    checkApp: async () => {},
+  });
 
 test("the run hook is a POST with the microVM's id and payload, and no user agent", async () => {
   const { link, seen } = await useHookServer([200]);
-  expect(await callRuntimeHook(link, "run", HOOKS, { microvmId: "microvm-1", runHookPayload: '{"a":1}' })).toBeUndefined();
+  expect(
+    await callRuntimeHook(link, "run", HOOKS, { microvmId: "microvm-1", runHookPayload: '{"a":1}' }),
+  ).toBeUndefined();
   const [{ request, body }] = seen as [Seen];
   expect([request.method, request.url]).toEqual(["POST", "/aws/lambda-microvms/runtime/v1/run"]);
-  expect(request.headers).toEqual({ host: "localhost:9000", connection: "close", "content-type": "application/json", "content-length": String(body.length) });
+  expect(request.headers).toEqual({
+    host: "localhost:9000",
+    connection: "close",
+    "content-type": "application/json",
+    "content-length": String(body.length),
+  });
   expect(JSON.parse(body)).toEqual({ microvmId: "microvm-1", runHookPayload: '{"a":1}' });
 });
 
@@ -70,8 +83,12 @@ test("a hook that is not enabled is not called", async () => {
 
 test("failures give the service's reasons", async () => {
   const { link } = await useHookServer([400]);
-  expect(await callRuntimeHook(link, "run", HOOKS)).toBe("Run lifecycle hook returned HTTP status 400. Please check your hook endpoint and application logs for more details.");
-  expect(await callRuntimeHook(link, "resume", { ...HOOKS, port: 9001 })).toMatch(/^Resume lifecycle hook connection was refused\. /);
+  expect(await callRuntimeHook(link, "run", HOOKS)).toBe(
+    "Run lifecycle hook returned HTTP status 400. Please check your hook endpoint and application logs for more details.",
+  );
+  expect(await callRuntimeHook(link, "resume", { ...HOOKS, port: 9001 })).toMatch(
+    /^Resume lifecycle hook connection was refused\. /,
+  );
   const silent = await useGuest(createRawServer(() => {}));
   expect(await callRuntimeHook(silent, "resume", { port: 9000, resume: 0.05 })).toBe("Resume lifecycle hook timed out");
   const garbage = await useGuest(createRawServer((socket) => socket.end("nonsense\r\n\r\n")));
@@ -79,10 +96,12 @@ test("failures give the service's reasons", async () => {
 });
 
 test("endless headers are cut off", async () => {
-  const link = await useGuest(createRawServer((socket) => {
-    socket.on("error", () => {});
-    socket.write(`HTTP/1.1 200 OK\r\n${"X-Pad: y\r\n".repeat(10_000)}`);
-  }));
+  const link = await useGuest(
+    createRawServer((socket) => {
+      socket.on("error", () => {});
+      socket.write(`HTTP/1.1 200 OK\r\n${"X-Pad: y\r\n".repeat(10_000)}`);
+    }),
+  );
   expect(await callHook(link, { hook: "run", port: 9000, timeoutMs: 5_000 })).toEqual({ outcome: "failed" });
 });
 
@@ -92,7 +111,10 @@ test("ready is asked again while it answers 503", async () => {
   expect(seen).toHaveLength(3);
 });
 
-test.each([[404, /client error \(HTTP 4xx\)/], [500, /server error \(HTTP 5xx\)/]])("ready answering %i fails the build at the first call", async (status, words) => {
+test.each([
+  [404, /client error \(HTTP 4xx\)/],
+  [500, /server error \(HTTP 5xx\)/],
+])("ready answering %i fails the build at the first call", async (status, words) => {
   const { link, seen } = await useHookServer([status]);
   await expect(building(link)).rejects.toThrow(words);
   expect(seen).toHaveLength(1);
@@ -108,7 +130,13 @@ test("durations are written as ISO 8601 writes them", () => {
 });
 
 test("only enabled hooks are read, with the documented default limits", () => {
-  expect(readHooks({ port: 9000, microvmHooks: { run: "ENABLED", runTimeoutInSeconds: 2, resume: "DISABLED" }, microvmImageHooks: { ready: "ENABLED" } })).toEqual({ port: 9000, run: 2, ready: 30 });
+  expect(
+    readHooks({
+      port: 9000,
+      microvmHooks: { run: "ENABLED", runTimeoutInSeconds: 2, resume: "DISABLED" },
+      microvmImageHooks: { ready: "ENABLED" },
+    }),
+  ).toEqual({ port: 9000, run: 2, ready: 30 });
   expect(readHooks({ port: 9000, microvmHooks: { run: "DISABLED" } })).toBeUndefined();
   expect(readHooks(undefined)).toBeUndefined();
 });

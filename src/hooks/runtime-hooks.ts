@@ -16,7 +16,12 @@ const ADVICE = "Please check your hook endpoint and application logs for more de
  * Calls a runtime hook if the image enables it. Undefined means all is well; otherwise the `stateReason` of the microVM
  * that ends because of it, in the service's words (contract 4.4, observed 2.3).
  */
-export async function callRuntimeHook(link: GuestLink, hook: RuntimeHook, hooks: HookSettings | undefined, body?: RunHookBody): Promise<string | undefined> {
+export async function callRuntimeHook(
+  link: GuestLink,
+  hook: RuntimeHook,
+  hooks: HookSettings | undefined,
+  body?: RunHookBody,
+): Promise<string | undefined> {
   const seconds = hooks?.[hook];
   if (hooks === undefined || seconds === undefined) return undefined;
   const outcome = await callHook(link, {

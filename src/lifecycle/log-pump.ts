@@ -45,7 +45,8 @@ export class LogPump {
           if (event.kind === "exited") {
             this.#options.onExit(event.code);
           } else {
-            const bytes = event.kind === "output" ? event.bytes : Buffer.from(`[${event.bytes} bytes of output dropped]\n`);
+            const bytes =
+              event.kind === "output" ? event.bytes : Buffer.from(`[${event.bytes} bytes of output dropped]\n`);
             if (!output.stream.write(bytes)) await once(output.stream, "drain");
             if (event.kind === "output") this.#offset = event.offset + event.bytes.length;
             output.size += bytes.length;
@@ -68,7 +69,10 @@ interface OpenLog {
 }
 
 async function openLog(file: string): Promise<OpenLog> {
-  const size = await stat(file).then((found) => found.size, () => 0);
+  const size = await stat(file).then(
+    (found) => found.size,
+    () => 0,
+  );
   const stream = createWriteStream(file, { flags: "a", mode: 0o600 });
   stream.on("error", () => {}); // a full disk must not take the server down; "close" follows
   return { stream, size };

@@ -28,7 +28,8 @@ export interface StartRequest {
 export async function startMachine(context: LifeContext, request: StartRequest): Promise<RunningMachine> {
   const directory = join(context.microvmsDirectory, request.microvmId);
   const image = await loadTemplate(context, request.buildId);
-  if (image === undefined) throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "The image version this microVM was run from is gone" });
+  if (image === undefined)
+    throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "The image version this microVM was run from is gone" });
   const [slot] = await Promise.all([
     context.slots.acquire(),
     request.from === "template" ? makeDirectory(directory, image.template.directory) : undefined,
@@ -58,7 +59,11 @@ export async function wakeGuest(link: GuestLink): Promise<void> {
   await link.wake({ wallClock: new Date(), entropy: randomBytes(ENTROPY_BYTES) });
 }
 
-export async function recordMachine(context: LifeContext, microvmId: string, machine: StoredMachine | undefined): Promise<void> {
+export async function recordMachine(
+  context: LifeContext,
+  microvmId: string,
+  machine: StoredMachine | undefined,
+): Promise<void> {
   await context.store.update(microvmId, { machine_json: machine === undefined ? null : JSON.stringify(machine) });
 }
 

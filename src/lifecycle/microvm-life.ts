@@ -80,7 +80,8 @@ export class MicrovmLife implements EndpointTarget {
   /** Resolves with the outcome once the machine sleeps; a failed suspend leaves it running. */
   suspend(): Promise<void> {
     return this.#queue.run(async () => {
-      if (this.state === "RUNNING" && this.#idlePolicy?.suspendedDurationSeconds === 0) await this.#end(STATE_REASONS.lifetime);
+      if (this.state === "RUNNING" && this.#idlePolicy?.suspendedDurationSeconds === 0)
+        await this.#end(STATE_REASONS.lifetime);
       else await this.#fallAsleep();
     });
   }
@@ -133,26 +134,31 @@ export class MicrovmLife implements EndpointTarget {
 
   /** After a server restart: takes its machine over again or finishes what was interrupted. */
   recover(): Promise<void> {
-    return this.#queue.run(async () => {
-      const attached = await this.#reattach();
-      if (this.state === "TERMINATING") return this.#end(this.#row.state_reason ?? STATE_REASONS.terminated);
-      if (this.state === "SUSPENDED") {
-        if (attached !== undefined) await this.#discardMachine(attached);
-        if (this.#row.parked === 1) void this.resume().catch((cause: unknown) => this.#context.log.error({ err: cause, microvmId: this.microvmId }, "wake after start failed"));
-        return this.#armSleepTimer();
-      }
-      if (attached !== undefined) {
-        await attached.machine.unpause();
-        await wakeGuest(attached.link);
-        return this.#becomeRunning(attached);
-      }
-      if (this.state !== "PENDING") return this.#end(STATE_REASONS.lost);
-      const isSleeper = this.#row.suspended_at !== null;
-      await this.#bringUp(isSleeper ? "sleeper" : "template");
-    }).catch(async (cause: unknown) => {
-      this.#context.log.error({ err: cause, microvmId: this.microvmId }, "microVM could not be recovered");
-      await this.terminate(STATE_REASONS.lost);
-    });
+    return this.#queue
+      .run(async () => {
+        const attached = await this.#reattach();
+        if (this.state === "TERMINATING") return this.#end(this.#row.state_reason ?? STATE_REASONS.terminated);
+        if (this.state === "SUSPENDED") {
+          if (attached !== undefined) await this.#discardMachine(attached);
+          if (this.#row.parked === 1)
+            void this.resume().catch((cause: unknown) =>
+              this.#context.log.error({ err: cause, microvmId: this.microvmId }, "wake after start failed"),
+            );
+          return this.#armSleepTimer();
+        }
+        if (attached !== undefined) {
+          await attached.machine.unpause();
+          await wakeGuest(attached.link);
+          return this.#becomeRunning(attached);
+        }
+        if (this.state !== "PENDING") return this.#end(STATE_REASONS.lost);
+        const isSleeper = this.#row.suspended_at !== null;
+        await this.#bringUp(isSleeper ? "sleeper" : "template");
+      })
+      .catch(async (cause: unknown) => {
+        this.#context.log.error({ err: cause, microvmId: this.microvmId }, "microVM could not be recovered");
+        await this.terminate(STATE_REASONS.lost);
+      });
   }
 
   get #directory(): string {
@@ -295,7 +301,8 @@ export class MicrovmLife implements EndpointTarget {
 
   #armSleepTimer(): void {
     const policy = this.#idlePolicy;
-    if (policy !== undefined && this.#row.parked === 0) this.#asleep.set(must(this.#row.suspended_at, "a time of suspension") + policy.suspendedDurationSeconds * 1000);
+    if (policy !== undefined && this.#row.parked === 0)
+      this.#asleep.set(must(this.#row.suspended_at, "a time of suspension") + policy.suspendedDurationSeconds * 1000);
   }
 
   async #update(change: MicrovmChange): Promise<void> {
@@ -306,7 +313,11 @@ export class MicrovmLife implements EndpointTarget {
 
 async function removeAllBut(directory: string, kept: string): Promise<void> {
   const names = await readdir(directory).catch(() => []);
-  await Promise.all(names.filter((name) => !name.startsWith(kept)).map((name) => rm(join(directory, name), { recursive: true, force: true })));
+  await Promise.all(
+    names
+      .filter((name) => !name.startsWith(kept))
+      .map((name) => rm(join(directory, name), { recursive: true, force: true })),
+  );
 }
 
 /** The promise's result, or a rejection as soon as the caller gives up; the work itself goes on for the others. */

@@ -38,25 +38,79 @@ async function useSupervisor() {
     await store.close();
     await rm(home, { recursive: true, force: true });
   });
-  await store.db.insertInto("images").values({ arn: ARN, account_id: ACCOUNT, region: "us-east-1", name: "app", state: "CREATED", last_version: 1, tags_json: "{}", created_at: 1, updated_at: null }).execute();
-  await store.db.insertInto("image_versions").values({ image_arn: ARN, version: "1.0", number: 1, state: "SUCCESSFUL", status: "ACTIVE", request_json: "{}", state_reason: null, created_at: 1, updated_at: null }).execute();
-  const template = { template: { directory: join(home, "image"), shape: { memoryMiB: 1, vcpus: 1 }, fingerprint: "test" }, rootfs: "/none", container: {} };
+  await store.db
+    .insertInto("images")
+    .values({
+      arn: ARN,
+      account_id: ACCOUNT,
+      region: "us-east-1",
+      name: "app",
+      state: "CREATED",
+      last_version: 1,
+      tags_json: "{}",
+      created_at: 1,
+      updated_at: null,
+    })
+    .execute();
+  await store.db
+    .insertInto("image_versions")
+    .values({
+      image_arn: ARN,
+      version: "1.0",
+      number: 1,
+      state: "SUCCESSFUL",
+      status: "ACTIVE",
+      request_json: "{}",
+      state_reason: null,
+      created_at: 1,
+      updated_at: null,
+    })
+    .execute();
+  const template = {
+    template: { directory: join(home, "image"), shape: { memoryMiB: 1, vcpus: 1 }, fingerprint: "test" },
+    rootfs: "/none",
+    container: {},
+  };
   await mkdir(template.template.directory);
   await writeFile(join(template.template.directory, "disk.upper"), "upper");
-  await store.db.insertInto("image_builds").values({ build_id: "b1", image_arn: ARN, version: "1.0", host_id: "h", state: "SUCCESSFUL", architecture: "X86_64", chipset: "GENERIC", chipset_generation: "1", state_reason: null, sizes_json: null, template_json: JSON.stringify(template), created_at: 1 }).execute();
+  await store.db
+    .insertInto("image_builds")
+    .values({
+      build_id: "b1",
+      image_arn: ARN,
+      version: "1.0",
+      host_id: "h",
+      state: "SUCCESSFUL",
+      architecture: "X86_64",
+      chipset: "GENERIC",
+      chipset_generation: "1",
+      state_reason: null,
+      sizes_json: null,
+      template_json: JSON.stringify(template),
+      created_at: 1,
+    })
+    .execute();
   const engine = new MemoryEngine();
   const guest = quietGuest();
   const leased = new Set<number>();
   const lease = (number: number) => {
     leased.add(number);
-    return { number, network: { namespace: "n", tap: "t", mac: "m" }, guest: { host: "127.0.0.1", port: 1 }, release: async () => void leased.delete(number) };
+    return {
+      number,
+      network: { namespace: "n", tap: "t", mac: "m" },
+      guest: { host: "127.0.0.1", port: 1 },
+      release: async () => void leased.delete(number),
+    };
   };
   let nextSlot = 0;
   const log = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
   const make = () =>
     new MicrovmSupervisor({
       engine,
-      slots: { acquire: async () => lease(nextSlot++), adopt: (number) => (leased.has(number) ? lease(number) : undefined) },
+      slots: {
+        acquire: async () => lease(nextSlot++),
+        adopt: (number) => (leased.has(number) ? lease(number) : undefined),
+      },
       openLink: () => guest.link,
       store: microvmStore(store),
       log: log as never,
@@ -71,15 +125,33 @@ async function useSupervisor() {
 }
 
 function request(over: Partial<RunRequest> = {}): RunRequest {
-  return { accountId: ACCOUNT, region: "us-east-1", imageArn: ARN, imageVersion: "1.0", buildId: "b1", idlePolicy: POLICY, maximumDurationInSeconds: 28800, ingressNetworkConnectors: [], egressNetworkConnectors: [], ...over };
+  return {
+    accountId: ACCOUNT,
+    region: "us-east-1",
+    imageArn: ARN,
+    imageVersion: "1.0",
+    buildId: "b1",
+    idlePolicy: POLICY,
+    maximumDurationInSeconds: 28800,
+    ingressNetworkConnectors: [],
+    egressNetworkConnectors: [],
+    ...over,
+  };
 }
 
-async function reaches(supervisor: MicrovmSupervisor, { microvmId }: MicrovmView, state: MicrovmView["state"]): Promise<MicrovmView> {
-  return vi.waitFor(async () => {
-    const view = await supervisor.get(microvmId);
-    expect(view?.state).toBe(state);
-    return view as MicrovmView;
-  }, { timeout: 10_000 });
+async function reaches(
+  supervisor: MicrovmSupervisor,
+  { microvmId }: MicrovmView,
+  state: MicrovmView["state"],
+): Promise<MicrovmView> {
+  return vi.waitFor(
+    async () => {
+      const view = await supervisor.get(microvmId);
+      expect(view?.state).toBe(state);
+      return view as MicrovmView;
+    },
+    { timeout: 10_000 },
+  );
 }
 
 const target = (supervisor: MicrovmSupervisor, view: MicrovmView) => supervisor.find(view.endpoint.split(".")[0] ?? "");
@@ -211,7 +283,9 @@ test("a new server declares a running microVM lost when its machine is gone", as
   for (const machine of engine.machines.values()) machine.phase = "gone";
   const next = restart();
   await next.recover();
-  expect((await reaches(next, view, "TERMINATED")).stateReason).toBe("The virtual machine of this MicroVM ended unexpectedly.");
+  expect((await reaches(next, view, "TERMINATED")).stateReason).toBe(
+    "The virtual machine of this MicroVM ended unexpectedly.",
+  );
 });
 
 test("concurrent transitions of one microVM never race", async () => {
@@ -219,11 +293,17 @@ test("concurrent transitions of one microVM never race", async () => {
   const view = await supervisor.run(request());
   await reaches(supervisor, view, "RUNNING");
   const signal = new AbortController().signal;
-  const actions = [() => supervisor.suspend(view.microvmId), () => supervisor.resume(view.microvmId), () => target(supervisor, view)?.awake(signal)];
-  await Promise.all(Array.from({ length: 60 }, async (_, index) => {
-    await setTimeout(index % 7);
-    await actions[index % actions.length]?.();
-  }));
+  const actions = [
+    () => supervisor.suspend(view.microvmId),
+    () => supervisor.resume(view.microvmId),
+    () => target(supervisor, view)?.awake(signal),
+  ];
+  await Promise.all(
+    Array.from({ length: 60 }, async (_, index) => {
+      await setTimeout(index % 7);
+      await actions[index % actions.length]?.();
+    }),
+  );
   await supervisor.resume(view.microvmId);
   await reaches(supervisor, view, "RUNNING");
   expect(engine.living).toBe(1);

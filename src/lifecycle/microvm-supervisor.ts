@@ -80,7 +80,11 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
     const life = this.#byId.get(microvmId);
     if (life === undefined || life.state === "TERMINATING") return "wrong-state";
     if (life.state === "SUSPENDED" || life.state === "SUSPENDING") {
-      const resumed = life.resume().catch((cause: unknown) => this.#options.log.error({ err: cause, microvmId }, "resume failed; the microVM sleeps on"));
+      const resumed = life
+        .resume()
+        .catch((cause: unknown) =>
+          this.#options.log.error({ err: cause, microvmId }, "resume failed; the microVM sleeps on"),
+        );
       await settleSoon(resumed);
     }
     return "accepted";
@@ -104,10 +108,13 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
     const { store, engine, hostId, microvmsDirectory } = this.#options;
     await mkdir(microvmsDirectory, { recursive: true, mode: 0o700 });
     const rows = await store.listLive(hostId);
-    const known = rows.flatMap((row) => (row.machine_json === null ? [] : [(JSON.parse(row.machine_json) as StoredMachine).handle.pid]));
+    const known = rows.flatMap((row) =>
+      row.machine_json === null ? [] : [(JSON.parse(row.machine_json) as StoredMachine).handle.pid],
+    );
     await engine.killStrays(microvmsDirectory, new Set(known));
     const lives = rows.map((row) => this.#adopt(new MicrovmLife(this.#options, row)));
-    for (const row of await store.listTerminated(hostId)) this.#byLabel.set(row.endpoint_label, new MicrovmLife(this.#options, row));
+    for (const row of await store.listTerminated(hostId))
+      this.#byLabel.set(row.endpoint_label, new MicrovmLife(this.#options, row));
     await Promise.all(lives.map((life) => life.recover()));
     await this.removeExpired();
   }
@@ -115,9 +122,11 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
   /** Forgets microVMs that ended long ago, and folders without a row. */
   async removeExpired(): Promise<void> {
     const { store, microvmsDirectory } = this.#options;
-    for (const row of await store.purgeTerminated(Date.now() - TERMINATED_RETENTION_MS)) this.#byLabel.delete(row.endpoint_label);
+    for (const row of await store.purgeTerminated(Date.now() - TERMINATED_RETENTION_MS))
+      this.#byLabel.delete(row.endpoint_label);
     for (const name of await readdir(microvmsDirectory)) {
-      if ((await store.find(name)) === undefined) await rm(join(microvmsDirectory, name), { recursive: true, force: true });
+      if ((await store.find(name)) === undefined)
+        await rm(join(microvmsDirectory, name), { recursive: true, force: true });
     }
   }
 

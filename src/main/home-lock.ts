@@ -7,7 +7,9 @@ export async function lockHome(paths: HomePaths): Promise<() => Promise<void>> {
   await mkdir(paths.home, { recursive: true, mode: 0o700 });
   const holder = await runningServer(paths);
   if (holder !== undefined) {
-    throw new AppError("ERR_HOME_IN_USE", { message: `A Catnap server (process ${holder}) already runs on ${paths.home}; stop it with catnap down, or set CATNAP_HOME` });
+    throw new AppError("ERR_HOME_IN_USE", {
+      message: `A Catnap server (process ${holder}) already runs on ${paths.home}; stop it with catnap down, or set CATNAP_HOME`,
+    });
   }
   await writeFile(paths.pidFile, `${process.pid}\n`);
   return () => rm(paths.pidFile, { force: true });

@@ -68,15 +68,35 @@ async function open({ config, paths, log, cleanup }: Opening): Promise<RunningSe
 
   let endpointPort = HTTPS_PORT;
   const supervisor = new MicrovmSupervisor({
-    engine, slots, openLink: createGuestLink, store: microvmStore(store), log,
-    microvmsDirectory: paths.microvms, dozeMs: config.dozeSeconds * 1000, hostId: hostname(),
-    endpointSuffix: (region) => `.lambda-microvm.${region}.${config.domain}${endpointPort === HTTPS_PORT ? "" : `:${endpointPort}`}`,
+    engine,
+    slots,
+    openLink: createGuestLink,
+    store: microvmStore(store),
+    log,
+    microvmsDirectory: paths.microvms,
+    dozeMs: config.dozeSeconds * 1000,
+    hostId: hostname(),
+    endpointSuffix: (region) =>
+      `.lambda-microvm.${region}.${config.domain}${endpointPort === HTTPS_PORT ? "" : `:${endpointPort}`}`,
   });
   const builder = await createImageBuilder({
-    engine, acquireSlot: () => slots.acquire(), openLink: createGuestLink, config, paths, log,
-    objects: createObjectReader({ store, objectsDirectory: paths.objects }), authorizer: createRoleAuthorizer({ store }),
+    engine,
+    acquireSlot: () => slots.acquire(),
+    openLink: createGuestLink,
+    config,
+    paths,
+    log,
+    objects: createObjectReader({ store, objectsDirectory: paths.objects }),
+    authorizer: createRoleAuthorizer({ store }),
   });
-  const builds = new BuildQueue({ store, builder, paths, hostId: hostname(), architecture: engine.capabilities.architecture, log });
+  const builds = new BuildQueue({
+    store,
+    builder,
+    paths,
+    hostId: hostname(),
+    architecture: engine.capabilities.architecture,
+    log,
+  });
   cleanup.add(() => builds.stop());
   await engine.killStrays(paths.images, new Set()); // machines of builds that a crash interrupted
   await supervisor.recover();
@@ -85,7 +105,10 @@ async function open({ config, paths, log, cleanup }: Opening): Promise<RunningSe
   const tokens = await openJweEndpointTokens(join(paths.certificates, "endpoint-keys.json"));
   const certificates = await openCertificateAuthority({ directory: paths.certificates, domain: config.domain });
   const proxy = createEndpointProxy({
-    directory: supervisor, tokens, certificates, log,
+    directory: supervisor,
+    tokens,
+    certificates,
+    log,
     config: { ...config, endpointPort: config.endpointPort === 0 ? lastPorts.endpoint : config.endpointPort },
   });
   endpointPort = (await proxy.listen()).port;
@@ -98,7 +121,9 @@ async function open({ config, paths, log, cleanup }: Opening): Promise<RunningSe
       createIamService({ store }),
       createStsService(),
     ],
-    credentials, baseDomains: [config.domain], log,
+    credentials,
+    baseDomains: [config.domain],
+    log,
   });
   const apiPort = await listenOnLoopback(api, { bind: config.bind, port: config.apiPort, preferred: lastPorts.api });
   cleanup.add(() => closeServer(api));
@@ -107,8 +132,15 @@ async function open({ config, paths, log, cleanup }: Opening): Promise<RunningSe
   const expiry = setInterval(() => void supervisor.removeExpired(), EXPIRY_INTERVAL_MS);
   cleanup.add(async () => clearInterval(expiry));
   const info: ServerInfo = {
-    pid: process.pid, apiUrl: `http://${config.bind}:${apiPort}`, endpointPort, region: config.region, accountId: config.accountId,
-    domain: config.domain, caBundle: certificates.bundleFile, credentials: key.file, acceleration: engine.capabilities.acceleration,
+    pid: process.pid,
+    apiUrl: `http://${config.bind}:${apiPort}`,
+    endpointPort,
+    region: config.region,
+    accountId: config.accountId,
+    domain: config.domain,
+    caBundle: certificates.bundleFile,
+    credentials: key.file,
+    acceleration: engine.capabilities.acceleration,
   };
   await writeFile(paths.serverInfo, `${JSON.stringify(info, null, 2)}\n`, { mode: 0o600 });
   log.info({ ...info }, "Catnap is up");
@@ -125,7 +157,11 @@ async function open({ config, paths, log, cleanup }: Opening): Promise<RunningSe
 
 function openEngine(config: Config) {
   const at = (name: string) => join(config.guestDirectory, name);
-  const guest = { kernel: at(process.arch === "arm64" ? "Image" : "vmlinux"), initramfs: at("initramfs.cpio"), tscMeter: at("tsc-khz") };
+  const guest = {
+    kernel: at(process.arch === "arm64" ? "Image" : "vmlinux"),
+    initramfs: at("initramfs.cpio"),
+    tscMeter: at("tsc-khz"),
+  };
   return openQemuEngine({ guest, acceleration: config.acceleration });
 }
 

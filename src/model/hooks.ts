@@ -14,7 +14,14 @@ export type HookName = Exclude<keyof HookSettings, "port">;
 export const HOOK_PATH_PREFIX = "/aws/lambda-microvms/runtime/v1";
 
 /** Limits when the request names none: build hooks 30 s, runtime hooks 1 s (contract 5). */
-const DEFAULT_SECONDS: Readonly<Record<HookName, number>> = { ready: 30, validate: 30, run: 1, resume: 1, suspend: 1, terminate: 1 };
+const DEFAULT_SECONDS: Readonly<Record<HookName, number>> = {
+  ready: 30,
+  validate: 30,
+  run: 1,
+  resume: 1,
+  suspend: 1,
+  terminate: 1,
+};
 
 /** `hooks` of a create or update request, of which this reads the toggles and limits. */
 export interface HooksMember {
@@ -29,6 +36,9 @@ export function readHooks(hooks: HooksMember | undefined): HookSettings | undefi
   const given = { ...hooks.microvmHooks, ...hooks.microvmImageHooks };
   const enabled = (Object.keys(DEFAULT_SECONDS) as HookName[]).filter((name) => given[name] === "ENABLED");
   if (enabled.length === 0) return undefined;
-  const limits = enabled.map((name) => [name, (given[`${name}TimeoutInSeconds`] as number | undefined) ?? DEFAULT_SECONDS[name]]);
+  const limits = enabled.map((name) => [
+    name,
+    (given[`${name}TimeoutInSeconds`] as number | undefined) ?? DEFAULT_SECONDS[name],
+  ]);
   return { port: hooks.port, ...(Object.fromEntries(limits) as Partial<Record<HookName, number>>) };
 }

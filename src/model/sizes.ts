@@ -21,7 +21,13 @@ const tier = (baselineMiB: number, diskGiB: number): SizeTier => ({
   connections: (baselineMiB / 512) * 8,
 });
 
-export const SIZE_TIERS: readonly SizeTier[] = [tier(512, 8), tier(1024, 8), tier(2048, 8), tier(4096, 16), tier(8192, 32)];
+export const SIZE_TIERS: readonly SizeTier[] = [
+  tier(512, 8),
+  tier(1024, 8),
+  tier(2048, 8),
+  tier(4096, 16),
+  tier(8192, 32),
+];
 
 export const DEFAULT_MEMORY_MIB = 2048;
 

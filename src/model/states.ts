@@ -13,6 +13,13 @@ export type ImageState =
   | "DELETE_FAILED"
   | "DELETED";
 
-export type VersionState = "PENDING" | "IN_PROGRESS" | "SUCCESSFUL" | "FAILED" | "DELETING" | "DELETED" | "DELETE_FAILED";
+export type VersionState =
+  | "PENDING"
+  | "IN_PROGRESS"
+  | "SUCCESSFUL"
+  | "FAILED"
+  | "DELETING"
+  | "DELETED"
+  | "DELETE_FAILED";
 export type VersionStatus = "ACTIVE" | "INACTIVE";
 export type BuildState = "PENDING" | "IN_PROGRESS" | "SUCCESSFUL" | "FAILED";

@@ -40,7 +40,9 @@ async function findFreeBlock(digest: Buffer): Promise<{ base: number; prefixLeng
       return { base, prefixLength: AUTO_PREFIX };
     }
   }
-  throw new AppError("ERR_NETWORK_SLOT", { message: "Every block of 10.208.0.0/12 is routed elsewhere; set CATNAP_SLOT_SUBNET to a free one" });
+  throw new AppError("ERR_NETWORK_SLOT", {
+    message: "Every block of 10.208.0.0/12 is routed elsewhere; set CATNAP_SLOT_SUBNET to a free one",
+  });
 }
 
 function parseBlock(text: string): { base: number; prefixLength: number } {
@@ -48,7 +50,9 @@ function parseBlock(text: string): { base: number; prefixLength: number } {
   const base = parseAddress(address ?? "");
   const prefixLength = Number(length);
   if (base === undefined || !Number.isInteger(prefixLength) || prefixLength < 16 || prefixLength > 24) {
-    throw new AppError("ERR_CONFIG_INVALID", { message: `CATNAP_SLOT_SUBNET=${text} is not an IPv4 block from /16 to /24, such as 10.208.0.0/20` });
+    throw new AppError("ERR_CONFIG_INVALID", {
+      message: `CATNAP_SLOT_SUBNET=${text} is not an IPv4 block from /16 to /24, such as 10.208.0.0/20`,
+    });
   }
   return { base: base - (base % 2 ** (32 - prefixLength)), prefixLength };
 }

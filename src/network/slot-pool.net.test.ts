@@ -19,7 +19,8 @@ async function usePool(spares: number) {
   return { pool, open };
 }
 
-const inNamespace = (namespace: string, ...command: string[]) => runCommand("ip", ["netns", "exec", namespace, ...command]);
+const inNamespace = (namespace: string, ...command: string[]) =>
+  runCommand("ip", ["netns", "exec", namespace, ...command]);
 
 test("two slots have equal insides and different host addresses", async () => {
   const { pool } = await usePool(0);

@@ -61,7 +61,8 @@ class NamespaceSlotPool implements SlotPool {
     this.#fill();
     if (spare !== undefined) return this.#lease(spare);
     const [number] = this.#reserve(1);
-    if (number === undefined) throw new AppError("ERR_NETWORK_SLOT", { message: `All ${slotCount(this.#block)} network slots are in use` });
+    if (number === undefined)
+      throw new AppError("ERR_NETWORK_SLOT", { message: `All ${slotCount(this.#block)} network slots are in use` });
     try {
       await makeSlots([slotAt(this.#block, number)], this.#resolver);
     } catch (cause) {

@@ -13,4 +13,15 @@ export function createLog(level: string): Log {
   });
 }
 
-const SECRET_PATHS = ["token", "*.token", "authToken", "*.authToken", "environment", "*.environment", "runHookPayload", "*.runHookPayload", "secretAccessKey", "*.secretAccessKey"];
+const SECRET_PATHS = [
+  "token",
+  "*.token",
+  "authToken",
+  "*.authToken",
+  "environment",
+  "*.environment",
+  "runHookPayload",
+  "*.runHookPayload",
+  "secretAccessKey",
+  "*.secretAccessKey",
+];

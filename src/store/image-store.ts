@@ -11,7 +11,11 @@ export interface ImageOwner {
 
 /** The image of that ARN if it belongs to the owner; an image of another account does not exist for them. */
 /** By ARN, which names its Region: a caller whose client is set to another Region finds its image all the same. */
-export function findImage(db: Kysely<Database>, owner: Pick<ImageOwner, "accountId">, arn: string): Promise<ImageRow | undefined> {
+export function findImage(
+  db: Kysely<Database>,
+  owner: Pick<ImageOwner, "accountId">,
+  arn: string,
+): Promise<ImageRow | undefined> {
   return db
     .selectFrom("images")
     .selectAll()

@@ -25,7 +25,12 @@ export function microvmStore({ db }: Store) {
       return query.orderBy("started_at", "desc").orderBy("id").execute();
     },
     listLive(hostId: string): Promise<MicrovmRow[]> {
-      return db.selectFrom("microvms").selectAll().where("host_id", "=", hostId).where("state", "!=", "TERMINATED").execute();
+      return db
+        .selectFrom("microvms")
+        .selectAll()
+        .where("host_id", "=", hostId)
+        .where("state", "!=", "TERMINATED")
+        .execute();
     },
     async countLive(imageArn: string, imageVersion?: string): Promise<number> {
       let query = db
@@ -38,13 +43,27 @@ export function microvmStore({ db }: Store) {
     },
     /** Forgets microVMs that ended before `time` (epoch milliseconds). */
     purgeTerminated(time: number): Promise<Pick<MicrovmRow, "endpoint_label">[]> {
-      return db.deleteFrom("microvms").where("state", "=", "TERMINATED").where("terminated_at", "<", time).returning("endpoint_label").execute();
+      return db
+        .deleteFrom("microvms")
+        .where("state", "=", "TERMINATED")
+        .where("terminated_at", "<", time)
+        .returning("endpoint_label")
+        .execute();
     },
     listTerminated(hostId: string): Promise<MicrovmRow[]> {
-      return db.selectFrom("microvms").selectAll().where("host_id", "=", hostId).where("state", "=", "TERMINATED").execute();
+      return db
+        .selectFrom("microvms")
+        .selectAll()
+        .where("host_id", "=", hostId)
+        .where("state", "=", "TERMINATED")
+        .execute();
     },
     async templateOf(buildId: string): Promise<string | undefined> {
-      const row = await db.selectFrom("image_builds").select("template_json").where("build_id", "=", buildId).executeTakeFirst();
+      const row = await db
+        .selectFrom("image_builds")
+        .select("template_json")
+        .where("build_id", "=", buildId)
+        .executeTakeFirst();
       return row?.template_json ?? undefined;
     },
   };

@@ -6,6 +6,8 @@ export interface CommandOptions {
   readonly env?: Record<string, string | undefined>;
   readonly input?: string;
   readonly signal?: AbortSignal;
+  /** What `signal` sends; SIGTERM unless said otherwise. */
+  readonly killSignal?: NodeJS.Signals;
   /** Called per chunk of stdout or stderr as it arrives. */
   readonly onOutput?: (chunk: Buffer, stream: "stdout" | "stderr") => void;
 }
@@ -19,12 +21,17 @@ export interface CommandResult {
 const MAX_KEPT_BYTES = 1024 * 1024;
 
 /** Runs a program with an argument array, never through a shell; a non-zero exit is ERR_COMMAND_FAILED with its stderr. */
-export function runCommand(file: string, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+export function runCommand(
+  file: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
       cwd: options.cwd,
       env: options.env,
       signal: options.signal,
+      killSignal: options.killSignal,
       stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     });
     const kept = { stdout: keepBounded(), stderr: keepBounded() };

@@ -35,16 +35,42 @@ function printTimings(): void {
 
 async function demo(aws: AwsCli): Promise<void> {
   const lambda = (...args: string[]) => aws.run("lambda-microvms", ...args, "--region", REGION);
-  const { imageArn } = await step("zip + Dockerfile → S3 → image built, booted, snapshot taken", "the service: 115–217 s", () =>
-    buildApp(aws, { app: "flask", imageName: "flask-microvm-demo", region: REGION, onStep: (name) => say(`  ${name}`) }),
+  const { imageArn } = await step(
+    "zip + Dockerfile → S3 → image built, booted, snapshot taken",
+    "the service: 115–217 s",
+    () =>
+      buildApp(aws, {
+        app: "flask",
+        imageName: "flask-microvm-demo",
+        region: REGION,
+        onStep: (name) => say(`  ${name}`),
+      }),
   );
   const run = JSON.parse(
     await step("run-microvm (AWS CLI included)", "", () =>
-      lambda("run-microvm", "--image-identifier", imageArn, "--idle-policy", '{"autoResumeEnabled":true,"maxIdleDurationSeconds":900,"suspendedDurationSeconds":300}'),
+      lambda(
+        "run-microvm",
+        "--image-identifier",
+        imageArn,
+        "--idle-policy",
+        '{"autoResumeEnabled":true,"maxIdleDurationSeconds":900,"suspendedDurationSeconds":300}',
+      ),
     ),
   ) as { microvmId: string; endpoint: string };
   const token = await step("create-microvm-auth-token (AWS CLI included)", "", () =>
-    lambda("create-microvm-auth-token", "--microvm-identifier", run.microvmId, "--expiration-in-minutes", "30", "--allowed-ports", '[{"port":8080}]', "--query", 'authToken."X-aws-proxy-auth"', "--output", "text"),
+    lambda(
+      "create-microvm-auth-token",
+      "--microvm-identifier",
+      run.microvmId,
+      "--expiration-in-minutes",
+      "30",
+      "--allowed-ports",
+      '[{"port":8080}]',
+      "--query",
+      'authToken."X-aws-proxy-auth"',
+      "--output",
+      "text",
+    ),
   );
   const curl = `curl -fsS "https://${run.endpoint}/" -H "X-aws-proxy-auth: ${token}" -H "X-aws-proxy-port: 8080"`;
   const expectHello = async () => {
@@ -54,7 +80,9 @@ async function demo(aws: AwsCli): Promise<void> {
   };
   await step("first request over HTTPS", "", expectHello);
   await step("warm request", "", expectHello);
-  await step("suspend-microvm (AWS CLI included)", "the service: 1.0–1.4 s", () => lambda("suspend-microvm", "--microvm-identifier", run.microvmId));
+  await step("suspend-microvm (AWS CLI included)", "the service: 1.0–1.4 s", () =>
+    lambda("suspend-microvm", "--microvm-identifier", run.microvmId),
+  );
   await step("it says SUSPENDED", "", () => microvmBecomes(aws, run.microvmId, "SUSPENDED"));
   await step("a request wakes it", "the service: 0.65–1.6 s", expectHello);
   await step("it says RUNNING", "", () => microvmBecomes(aws, run.microvmId, "RUNNING"));
@@ -73,7 +101,7 @@ try {
   aws = await AwsCli.open(server.clientEnv);
   await demo(aws);
   printTimings();
-  say("\nAll of it worked. Your turn: bin/catnap up --detach, then eval \"$(bin/catnap env)\".");
+  say('\nAll of it worked. Your turn: bin/catnap up --detach, then eval "$(bin/catnap env)".');
 } catch (error) {
   printTimings();
   say(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);

@@ -19,9 +19,18 @@ test("a Flask app is built, run, suspended, woken by a request, and removed, as 
 
   const run = JSON.parse(
     await aws.run(
-      "lambda-microvms", "run-microvm", "--image-identifier", imageArn,
-      "--ingress-network-connectors", `${CONNECTORS}:ALL_INGRESS`, "--egress-network-connectors", `${CONNECTORS}:INTERNET_EGRESS`,
-      "--idle-policy", '{"autoResumeEnabled":true,"maxIdleDurationSeconds":900,"suspendedDurationSeconds":300}', "--region", REGION,
+      "lambda-microvms",
+      "run-microvm",
+      "--image-identifier",
+      imageArn,
+      "--ingress-network-connectors",
+      `${CONNECTORS}:ALL_INGRESS`,
+      "--egress-network-connectors",
+      `${CONNECTORS}:INTERNET_EGRESS`,
+      "--idle-policy",
+      '{"autoResumeEnabled":true,"maxIdleDurationSeconds":900,"suspendedDurationSeconds":300}',
+      "--region",
+      REGION,
     ),
   ) as { microvmId: string; endpoint: string; state: string; maximumDurationInSeconds: number };
   expect(run).toMatchObject({ state: "PENDING", maximumDurationInSeconds: 28800 });
@@ -29,8 +38,20 @@ test("a Flask app is built, run, suspended, woken by a request, and removed, as 
   const id = run.microvmId;
 
   const token = await aws.run(
-    "lambda-microvms", "create-microvm-auth-token", "--microvm-identifier", id, "--expiration-in-minutes", "30",
-    "--allowed-ports", '[{"port":8080}]', "--region", REGION, "--query", 'authToken."X-aws-proxy-auth"', "--output", "text",
+    "lambda-microvms",
+    "create-microvm-auth-token",
+    "--microvm-identifier",
+    id,
+    "--expiration-in-minutes",
+    "30",
+    "--allowed-ports",
+    '[{"port":8080}]',
+    "--region",
+    REGION,
+    "--query",
+    'authToken."X-aws-proxy-auth"',
+    "--output",
+    "text",
   );
   const curl = `curl -sS "https://${run.endpoint}/" -H "X-aws-proxy-auth: ${token}" -H "X-aws-proxy-port: 8080"`;
   expect(JSON.parse(await aws.shell(curl))).toEqual({ message: "Hello, World!" });
@@ -38,7 +59,9 @@ test("a Flask app is built, run, suspended, woken by a request, and removed, as 
   await aws.run("lambda-microvms", "suspend-microvm", "--microvm-identifier", id);
   await microvmBecomes(aws, id, "SUSPENDED");
   expect(JSON.parse(await aws.shell(curl))).toEqual({ message: "Hello, World!" });
-  expect(await aws.run("lambda-microvms", "get-microvm", "--microvm-identifier", id, "--query", "state", "--output", "text")).toBe("RUNNING");
+  expect(
+    await aws.run("lambda-microvms", "get-microvm", "--microvm-identifier", id, "--query", "state", "--output", "text"),
+  ).toBe("RUNNING");
 
   await aws.run("lambda-microvms", "terminate-microvm", "--microvm-identifier", id);
   await microvmBecomes(aws, id, "TERMINATED");

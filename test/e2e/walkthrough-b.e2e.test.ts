@@ -19,28 +19,67 @@ async function useCounterImage() {
   await server.start();
   const aws = await AwsCli.open(server.clientEnv);
   onTestFinished(() => aws.dispose());
-  await aws.run("iam", "create-role", "--role-name", "MicroVMExecutionRole", "--assume-role-policy-document", trustPolicy());
+  await aws.run(
+    "iam",
+    "create-role",
+    "--role-name",
+    "MicroVMExecutionRole",
+    "--assume-role-policy-document",
+    trustPolicy(),
+  );
   const { imageArn } = await buildApp(aws, { app: "counter", imageName: "stateful", region: "us-east-1" });
   const runMicrovm = async () => {
     const run = JSON.parse(
-      await aws.run("lambda-microvms", "run-microvm", "--image-identifier", imageArn, "--execution-role-arn", "arn:aws:iam::123456789012:role/MicroVMExecutionRole", "--idle-policy", POLICY),
+      await aws.run(
+        "lambda-microvms",
+        "run-microvm",
+        "--image-identifier",
+        imageArn,
+        "--execution-role-arn",
+        "arn:aws:iam::123456789012:role/MicroVMExecutionRole",
+        "--idle-policy",
+        POLICY,
+      ),
     ) as { microvmId: string; endpoint: string };
-    const minted = JSON.parse(await aws.run("lambda-microvms", "create-microvm-auth-token", "--microvm-identifier", run.microvmId, "--expiration-in-minutes", "30", "--allowed-ports", '[{"allPorts":{}}]')) as {
+    const minted = JSON.parse(
+      await aws.run(
+        "lambda-microvms",
+        "create-microvm-auth-token",
+        "--microvm-identifier",
+        run.microvmId,
+        "--expiration-in-minutes",
+        "30",
+        "--allowed-ports",
+        '[{"allPorts":{}}]',
+      ),
+    ) as {
       authToken: Record<string, string>;
     };
-    const ask = async () => JSON.parse(await aws.shell(`curl -sS "https://${run.endpoint}/" -H "X-aws-proxy-auth: ${minted.authToken["X-aws-proxy-auth"]}"`)) as Served;
+    const ask = async () =>
+      JSON.parse(
+        await aws.shell(
+          `curl -sS "https://${run.endpoint}/" -H "X-aws-proxy-auth: ${minted.authToken["X-aws-proxy-auth"]}"`,
+        ),
+      ) as Served;
     return { ...run, ask };
   };
   return { server, aws, imageArn, runMicrovm };
 }
 
 function trustPolicy(): string {
-  return JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: ["sts:AssumeRole", "sts:TagSession"] }] });
+  return JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [
+      { Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: ["sts:AssumeRole", "sts:TagSession"] },
+    ],
+  });
 }
 
 test("a counter in memory, its process id and its clock go on across suspend, resume, a crash of the server, and down and up", async () => {
   const { server, aws, runMicrovm } = await useCounterImage();
-  expect(await aws.run("lambda-microvms", "list-managed-microvm-images", "--query", "items[0].imageArn", "--output", "text")).toBe("arn:aws:lambda:us-east-1:aws:microvm-image:al2023-1");
+  expect(
+    await aws.run("lambda-microvms", "list-managed-microvm-images", "--query", "items[0].imageArn", "--output", "text"),
+  ).toBe("arn:aws:lambda:us-east-1:aws:microvm-image:al2023-1");
 
   const one = await runMicrovm();
   for (const expected of [1, 2, 3]) expect((await one.ask()).requests_served).toBe(expected);

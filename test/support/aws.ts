@@ -35,7 +35,11 @@ export class AwsCli {
     const from = join(PROJECT, "test/apps", name);
     for (const file of await readdir(from)) {
       if (!file.endsWith("-policy.json")) await copyFile(join(from, file), join(this.folder, file));
-      else await writeFile(join(this.folder, file), (await readFile(join(from, file), "utf8")).replaceAll("BUCKET", bucket));
+      else
+        await writeFile(
+          join(this.folder, file),
+          (await readFile(join(from, file), "utf8")).replaceAll("BUCKET", bucket),
+        );
     }
   }
 

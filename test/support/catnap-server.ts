@@ -20,12 +20,20 @@ export interface CatnapServer {
 /** Shell variables of ./dev offline-env: where the base image comes from when its registry is out of reach. */
 export async function offlineEnvironment(): Promise<Record<string, string>> {
   const printed = await mustRun(join(PROJECT, "dev"), ["offline-env"]);
-  return Object.fromEntries([...printed.matchAll(/^export (\w+)='?([^'\n]*)'?$/gm)].map((match) => [match[1], match[2]]));
+  return Object.fromEntries(
+    [...printed.matchAll(/^export (\w+)='?([^'\n]*)'?$/gm)].map((match) => [match[1], match[2]]),
+  );
 }
 
 export async function newCatnapServer(settings: Record<string, string> = {}): Promise<CatnapServer> {
   const home = await mkdtemp(join(tmpdir(), `catnap-${randomBytes(2).toString("hex")}-`));
-  const env = { ...(await offlineEnvironment()), CATNAP_HOME: home, CATNAP_API_PORT: "0", CATNAP_ENDPOINT_PORT: "0", ...settings };
+  const env = {
+    ...(await offlineEnvironment()),
+    CATNAP_HOME: home,
+    CATNAP_API_PORT: "0",
+    CATNAP_ENDPOINT_PORT: "0",
+    ...settings,
+  };
   let clientEnv: Record<string, string> = {};
   const catnap = (...args: string[]) => mustRun(CATNAP, args, { env });
   const server: CatnapServer = {
@@ -38,7 +46,8 @@ export async function newCatnapServer(settings: Record<string, string> = {}): Pr
     async crash() {
       const pid = Number(await readFile(join(home, "catnap.pid"), "utf8"));
       process.kill(pid, "SIGKILL");
-      while ((await runProgram("kill", ["-0", String(pid)])).code === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+      while ((await runProgram("kill", ["-0", String(pid)])).code === 0)
+        await new Promise((resolve) => setTimeout(resolve, 10));
     },
     down: async () => void (await catnap("down")),
     async dispose() {

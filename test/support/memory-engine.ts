@@ -1,4 +1,12 @@
-import type { AttachedMachine, BootSpec, Engine, Machine, MachineHandle, RestoreSpec, TemplateFiles } from "../../src/engine/engine.ts";
+import type {
+  AttachedMachine,
+  BootSpec,
+  Engine,
+  Machine,
+  MachineHandle,
+  RestoreSpec,
+  TemplateFiles,
+} from "../../src/engine/engine.ts";
 
 type Phase = "running" | "paused" | "gone";
 

@@ -16,9 +16,17 @@ export interface ProgramResult {
 }
 
 /** Runs a program as a user would, and gives back whatever it did. */
-export function runProgram(file: string, args: readonly string[], options: { env?: Record<string, string>; cwd?: string; input?: string } = {}): Promise<ProgramResult> {
+export function runProgram(
+  file: string,
+  args: readonly string[],
+  options: { env?: Record<string, string>; cwd?: string; input?: string } = {},
+): Promise<ProgramResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { cwd: options.cwd, env: { ...process.env, ...options.env }, stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(file, args, {
+      cwd: options.cwd,
+      env: { ...process.env, ...options.env },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
@@ -31,7 +39,11 @@ export function runProgram(file: string, args: readonly string[], options: { env
 }
 
 /** As runProgram, but anything but success is an error that shows what the program said. */
-export async function mustRun(file: string, args: readonly string[], options: Parameters<typeof runProgram>[2] = {}): Promise<string> {
+export async function mustRun(
+  file: string,
+  args: readonly string[],
+  options: Parameters<typeof runProgram>[2] = {},
+): Promise<string> {
   const { code, stdout, stderr } = await runProgram(file, args, options);
   if (code !== 0) throw new Error(`${file} ${args.join(" ")} exited with ${code}\n${stdout}\n${stderr}`);
   return stdout;

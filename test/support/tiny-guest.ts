@@ -64,8 +64,13 @@ async function makeRootfs(home: string): Promise<string> {
   await mkdir(join(tree, "bin"), { recursive: true });
   await copyFile("/bin/busybox", join(tree, "bin/busybox"));
   await mustRun("ln", ["-s", "busybox", join(tree, "bin/sh")]);
-  const count = "#!/bin/sh\nn=$(cat /dev/shm/n 2>/dev/null || echo 0); n=$((n+1)); echo $n >/dev/shm/n; d=$(cat /n 2>/dev/null || echo 0); d=$((d+1)); echo $d >/n; echo $n $d $(date +%s)\n";
-  await writeFile(join(tree, "bin/count"), count.replaceAll("$(cat", "$(busybox cat").replace("$(date", "$(busybox date"), { mode: 0o755 });
+  const count =
+    "#!/bin/sh\nn=$(cat /dev/shm/n 2>/dev/null || echo 0); n=$((n+1)); echo $n >/dev/shm/n; d=$(cat /n 2>/dev/null || echo 0); d=$((d+1)); echo $d >/n; echo $n $d $(date +%s)\n";
+  await writeFile(
+    join(tree, "bin/count"),
+    count.replaceAll("$(cat", "$(busybox cat").replace("$(date", "$(busybox date"),
+    { mode: 0o755 },
+  );
   const image = join(home, "rootfs.ext4");
   await mustRun("mke2fs", ["-q", "-t", "ext4", "-O", "^has_journal", "-d", tree, image, "16M"]);
   return image;

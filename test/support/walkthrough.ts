@@ -27,17 +27,48 @@ export async function buildApp(aws: AwsCli, options: BuildOptions): Promise<Buil
   const bucket = `catnap-${randomBytes(6).toString("hex")}`;
   await aws.useApp(options.app, bucket);
   onStep("create the build role");
-  await aws.run("iam", "create-role", "--role-name", BUILD_ROLE, "--assume-role-policy-document", "file://trust-policy.json");
-  await aws.run("iam", "put-role-policy", "--role-name", BUILD_ROLE, "--policy-name", "MicroVMBuildPolicy", "--policy-document", "file://build-policy.json");
+  await aws.run(
+    "iam",
+    "create-role",
+    "--role-name",
+    BUILD_ROLE,
+    "--assume-role-policy-document",
+    "file://trust-policy.json",
+  );
+  await aws.run(
+    "iam",
+    "put-role-policy",
+    "--role-name",
+    BUILD_ROLE,
+    "--policy-name",
+    "MicroVMBuildPolicy",
+    "--policy-document",
+    "file://build-policy.json",
+  );
   onStep("upload the zip");
   await aws.run("s3", "mb", `s3://${bucket}`, "--region", region);
-  await aws.shell(options.app === "flask" ? "zip -q app.zip app.py requirements.txt Dockerfile" : "zip -q app.zip app.py Dockerfile");
+  await aws.shell(
+    options.app === "flask" ? "zip -q app.zip app.py requirements.txt Dockerfile" : "zip -q app.zip app.py Dockerfile",
+  );
   await aws.run("s3", "cp", "app.zip", `s3://${bucket}/app.zip`);
   onStep("build the image");
   const imageArn = await aws.run(
-    "lambda-microvms", "create-microvm-image", "--name", options.imageName, "--code-artifact", `uri=s3://${bucket}/app.zip`,
-    "--base-image-arn", `arn:aws:lambda:${region}:aws:microvm-image:al2023-1`,
-    "--build-role-arn", `arn:aws:iam::123456789012:role/${BUILD_ROLE}`, "--region", region, "--query", "imageArn", "--output", "text",
+    "lambda-microvms",
+    "create-microvm-image",
+    "--name",
+    options.imageName,
+    "--code-artifact",
+    `uri=s3://${bucket}/app.zip`,
+    "--base-image-arn",
+    `arn:aws:lambda:${region}:aws:microvm-image:al2023-1`,
+    "--build-role-arn",
+    `arn:aws:iam::123456789012:role/${BUILD_ROLE}`,
+    "--region",
+    region,
+    "--query",
+    "imageArn",
+    "--output",
+    "text",
   );
   await imageBecomes(aws, imageArn, "CREATED");
   return { bucket, imageArn };
@@ -45,7 +76,18 @@ export async function buildApp(aws: AwsCli, options: BuildOptions): Promise<Buil
 
 export async function imageBecomes(aws: AwsCli, imageArn: string, wanted: string): Promise<void> {
   await eventually(`image ${wanted}`, BUILD_LIMIT_MS, async () => {
-    const state = await aws.run("lambda-microvms", "get-microvm-image", "--image-identifier", imageArn, "--region", regionOf(imageArn), "--query", "state", "--output", "text");
+    const state = await aws.run(
+      "lambda-microvms",
+      "get-microvm-image",
+      "--image-identifier",
+      imageArn,
+      "--region",
+      regionOf(imageArn),
+      "--query",
+      "state",
+      "--output",
+      "text",
+    );
     if (state === wanted) return { done: undefined };
     if (!state.endsWith("ING")) throw new Error(`image is ${state}: ${await buildReason(aws, imageArn)}`);
     return { saw: state };
@@ -53,12 +95,34 @@ export async function imageBecomes(aws: AwsCli, imageArn: string, wanted: string
 }
 
 export function buildReason(aws: AwsCli, imageArn: string): Promise<string> {
-  return aws.run("lambda-microvms", "list-microvm-image-builds", "--image-identifier", imageArn, "--image-version", "1.0", "--region", regionOf(imageArn), "--query", "items[0].stateReason", "--output", "text");
+  return aws.run(
+    "lambda-microvms",
+    "list-microvm-image-builds",
+    "--image-identifier",
+    imageArn,
+    "--image-version",
+    "1.0",
+    "--region",
+    regionOf(imageArn),
+    "--query",
+    "items[0].stateReason",
+    "--output",
+    "text",
+  );
 }
 
 export async function microvmBecomes(aws: AwsCli, microvmId: string, wanted: string): Promise<void> {
   await eventually(`microVM ${wanted}`, STATE_LIMIT_MS, async () => {
-    const state = await aws.run("lambda-microvms", "get-microvm", "--microvm-identifier", microvmId, "--query", "state", "--output", "text");
+    const state = await aws.run(
+      "lambda-microvms",
+      "get-microvm",
+      "--microvm-identifier",
+      microvmId,
+      "--query",
+      "state",
+      "--output",
+      "text",
+    );
     return state === wanted ? { done: undefined } : { saw: state };
   });
 }

@@ -262,7 +262,9 @@ test("what is not there and what is not built say so", async () => {
     name: "NotImplemented",
     $metadata: { httpStatusCode: 501 },
   });
-  expect(await failure(s3.send(new PutObjectCommand({ Bucket, Key: "k".repeat(1025), Body: new Uint8Array() })))).toMatchObject({
+  expect(
+    await failure(s3.send(new PutObjectCommand({ Bucket, Key: "k".repeat(1025), Body: new Uint8Array() }))),
+  ).toMatchObject({
     name: "KeyTooLongError",
   });
   expect(

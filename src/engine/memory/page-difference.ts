@@ -19,7 +19,12 @@ const CHUNK_BYTES = 1024 * 1024;
 const aligned = (bytes: number) => Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
 
 /** Writes the changed pages of a stopped process to `file`, which is on disk when this resolves. Returns its size. */
-export async function writeDifference(file: string, pid: number, mapping: RamMapping, runs: readonly PageRun[]): Promise<number> {
+export async function writeDifference(
+  file: string,
+  pid: number,
+  mapping: RamMapping,
+  runs: readonly PageRun[],
+): Promise<number> {
   const memory = await open(`/proc/${pid}/mem`, "r");
   const output = await open(file, "w", 0o600).catch(async (cause: unknown) => {
     await memory.close();
@@ -84,7 +89,10 @@ export async function applyDifference(file: string, pid: number, mapping: RamMap
   }
 }
 
-async function readIndex(input: FileHandle, mapping: RamMapping): Promise<{ runs: PageRun[]; checksum: number; index: Buffer }> {
+async function readIndex(
+  input: FileHandle,
+  mapping: RamMapping,
+): Promise<{ runs: PageRun[]; checksum: number; index: Buffer }> {
   const header = Buffer.alloc(HEADER_BYTES);
   await readFully(input, header, 0);
   if (!header.subarray(0, MAGIC.length).equals(MAGIC)) throw damaged("page difference", "it has no such header");
@@ -94,7 +102,8 @@ async function readIndex(input: FileHandle, mapping: RamMapping): Promise<{ runs
   for (let at = 0; at < index.length; at += RUN_BYTES) {
     runs.push({ firstPage: index.readUInt32LE(at), pages: index.readUInt32LE(at + 4) });
   }
-  if (runs.some((run) => (run.firstPage + run.pages) * PAGE_BYTES > mapping.bytes)) throw damaged("page difference", "it reaches beyond the memory");
+  if (runs.some((run) => (run.firstPage + run.pages) * PAGE_BYTES > mapping.bytes))
+    throw damaged("page difference", "it reaches beyond the memory");
   return { runs, checksum: header.readUInt32LE(16), index };
 }
 
@@ -139,7 +148,7 @@ function* pieces(runs: readonly PageRun[], limit: number): Generator<PageRun[]> 
 }
 
 async function readFully(from: FileHandle, into: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < into.length; ) {
+  for (let done = 0; done < into.length;) {
     const { bytesRead } = await from.read(into, done, into.length - done, position + done);
     if (bytesRead === 0) throw damaged("page difference", "it ended early");
     done += bytesRead;
@@ -147,7 +156,7 @@ async function readFully(from: FileHandle, into: Buffer, position: number): Prom
 }
 
 async function writeFully(to: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     done += (await to.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
   }
 }

@@ -30,12 +30,16 @@ export async function findRamMapping(pid: number, memoryFile: string): Promise<R
   let mapping: RamMapping | undefined;
   for (const line of maps.split("\n")) {
     if (!line.endsWith(` ${memoryFile}`)) continue;
-    const [from = 0, to = 0] = line.slice(0, line.indexOf(" ")).split("-").map((hex) => Number.parseInt(hex, 16));
+    const [from = 0, to = 0] = line
+      .slice(0, line.indexOf(" "))
+      .split("-")
+      .map((hex) => Number.parseInt(hex, 16));
     // The kernel lists neighbouring pieces apart when their flags differ.
     if (mapping !== undefined && mapping.address + mapping.bytes !== from) continue;
     mapping = { address: mapping?.address ?? from, bytes: (mapping?.bytes ?? 0) + to - from };
   }
-  if (mapping === undefined) throw new AppError("ERR_ENGINE_SNAPSHOT", { message: `Process ${pid} does not map ${memoryFile}` });
+  if (mapping === undefined)
+    throw new AppError("ERR_ENGINE_SNAPSHOT", { message: `Process ${pid} does not map ${memoryFile}` });
   return mapping;
 }
 
@@ -62,7 +66,8 @@ async function scan(pagemap: FileHandle, mapping: RamMapping): Promise<PageRun[]
     const count = Math.min(CHUNK_ENTRIES, total - first);
     const at = (mapping.address / PAGE_BYTES + first) * ENTRY_BYTES;
     const { bytesRead } = await pagemap.read(bytes, 0, count * ENTRY_BYTES, at);
-    if (bytesRead !== count * ENTRY_BYTES) throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "The page map ended early" });
+    if (bytesRead !== count * ENTRY_BYTES)
+      throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "The page map ended early" });
     for (let index = 0; index < count; index++) {
       const upper = words[index * 2 + 1] as number;
       if (upper === 0) continue;

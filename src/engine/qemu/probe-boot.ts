@@ -12,9 +12,29 @@ export function probeBoot(program: string, guest: GuestFiles): ProbeBoot {
     new Promise((resolve) => {
       const begun = performance.now();
       const args = [
-        "-accel", acceleration, "-cpu", acceleration === "kvm" ? "host" : "max", "-M", "microvm,acpi=on,rtc=on", "-m", "256", "-smp", "1",
-        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
-        "-kernel", guest.kernel, "-initrd", guest.initramfs, "-append", BASE_ARGUMENTS,
+        "-accel",
+        acceleration,
+        "-cpu",
+        acceleration === "kvm" ? "host" : "max",
+        "-M",
+        "microvm,acpi=on,rtc=on",
+        "-m",
+        "256",
+        "-smp",
+        "1",
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-no-reboot",
+        "-serial",
+        "stdio",
+        "-kernel",
+        guest.kernel,
+        "-initrd",
+        guest.initramfs,
+        "-append",
+        BASE_ARGUMENTS,
       ];
       const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore"] });
       let said = "";

@@ -31,7 +31,9 @@ export async function processesWorkingIn(directory: string): Promise<number[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(
     pids.map(async (pid) => {
-      const [where, program] = await Promise.all([readlink(`/proc/${pid}/cwd`), readlink(`/proc/${pid}/exe`)]).catch(() => ["", ""]);
+      const [where, program] = await Promise.all([readlink(`/proc/${pid}/cwd`), readlink(`/proc/${pid}/exe`)]).catch(
+        () => ["", ""],
+      );
       const isInside = where === directory || where?.startsWith(`${directory}/`);
       return isInside && program?.includes("/qemu-system-") ? [Number(pid)] : [];
     }),

@@ -3,7 +3,17 @@ import { open, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../errors/app-error.ts";
 import { runCommand } from "../../util/run-command.ts";
-import { ENGINE_FILES, type AttachedMachine, type BootSpec, type Engine, type EngineCapabilities, type Machine, type MachineHandle, type RestoreSpec, type TemplateFiles } from "../engine.ts";
+import {
+  ENGINE_FILES,
+  type AttachedMachine,
+  type BootSpec,
+  type Engine,
+  type EngineCapabilities,
+  type Machine,
+  type MachineHandle,
+  type RestoreSpec,
+  type TemplateFiles,
+} from "../engine.ts";
 import { applyDifference } from "../memory/page-difference.ts";
 import { findRamMapping } from "../memory/page-map.ts";
 import { chooseAcceleration, type Acceleration } from "./acceleration.ts";
@@ -50,7 +60,10 @@ class QemuEngine implements Engine {
   readonly #program: string;
   readonly #common: Pick<CommandLineSpec, "acceleration" | "guest" | "kernelArguments">;
 
-  constructor({ program, ...guest }: { program: string; guest: GuestFiles; kernelArguments: string }, capabilities: EngineCapabilities) {
+  constructor(
+    { program, ...guest }: { program: string; guest: GuestFiles; kernelArguments: string },
+    capabilities: EngineCapabilities,
+  ) {
     this.#program = program;
     this.#common = { acceleration: capabilities.acceleration, ...guest };
     this.capabilities = capabilities;
@@ -107,7 +120,9 @@ class QemuEngine implements Engine {
 
   async #startClone(spec: RestoreSpec, deviceState: string, difference: string | undefined): Promise<Machine> {
     if (spec.template.fingerprint !== this.capabilities.fingerprint) {
-      throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "The snapshot was made by another version of the monitor or kernel; build the image again" });
+      throw new AppError("ERR_ENGINE_SNAPSHOT", {
+        message: "The snapshot was made by another version of the monitor or kernel; build the image again",
+      });
     }
     const memoryFile = join(spec.template.directory, ENGINE_FILES.templateMemory);
     const started = await this.#launch(

@@ -19,7 +19,13 @@ async function count(link: GuestLink): Promise<{ memory: number; disk: number; c
 async function makeTemplate(tiny: TinyGuest) {
   const directory = await tiny.directory("image");
   const { network, link } = await tiny.slot();
-  const machine = await tiny.engine.boot({ directory, shape: TINY_SHAPE, rootfs: tiny.rootfs, upper: join(directory, "disk.upper"), network });
+  const machine = await tiny.engine.boot({
+    directory,
+    shape: TINY_SHAPE,
+    rootfs: tiny.rootfs,
+    upper: join(directory, "disk.upper"),
+    network,
+  });
   await link.waitUntilUp(AbortSignal.timeout(120_000));
   await link.start(TINY_CONTAINER);
   await vi.waitFor(async () => expect(await link.listeningPorts([8080])).toEqual([8080]), { timeout: 60_000 });

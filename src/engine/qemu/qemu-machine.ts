@@ -28,7 +28,8 @@ export class QemuMachine implements Machine {
 
   async suspend(): Promise<SuspendResult> {
     const { directory, template, pid } = this.handle;
-    if (template === undefined) throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "Only a clone of a template can be suspended" });
+    if (template === undefined)
+      throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "Only a clone of a template can be suspended" });
     await this.#qmp.execute("stop");
     const devices = join(directory, ENGINE_FILES.devices);
     const pages = join(directory, ENGINE_FILES.changedPages);

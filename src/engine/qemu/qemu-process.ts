@@ -60,7 +60,9 @@ async function explainExit(directory: string): Promise<AppError> {
   const log = await open(join(directory, VMM_LOG), "r");
   try {
     const said = (await log.readFile("utf8")).trim().slice(-2000);
-    return new AppError("ERR_ENGINE_START", { message: `The virtual machine monitor ended at once: ${said || "it said nothing"}` });
+    return new AppError("ERR_ENGINE_START", {
+      message: `The virtual machine monitor ended at once: ${said || "it said nothing"}`,
+    });
   } finally {
     await log.close();
   }

@@ -89,7 +89,10 @@ export class QmpClient {
     }
     const pending = this.#pending.shift();
     if ("return" in message) pending?.resolve(message["return"]);
-    else pending?.reject(new AppError("ERR_ENGINE_PROTOCOL", { message: `The monitor refused: ${JSON.stringify(message["error"])}` }));
+    else
+      pending?.reject(
+        new AppError("ERR_ENGINE_PROTOCOL", { message: `The monitor refused: ${JSON.stringify(message["error"])}` }),
+      );
   }
 }
 
@@ -127,11 +130,18 @@ function connectOnce(path: string): Promise<Socket> {
 
 /** Watches the directory rather than polling: polling costs its interval on every start. */
 async function waitForFile(path: string, timeoutMs: number): Promise<void> {
-  const exists = () => access(path).then(() => true, () => false);
+  const exists = () =>
+    access(path).then(
+      () => true,
+      () => false,
+    );
   const watcher = watch(dirname(path));
   try {
     await new Promise<void>((resolve, reject) => {
-      const timer = globalThis.setTimeout(() => reject(new AppError("ERR_ENGINE_START", { message: `${path} did not appear within ${timeoutMs} ms` })), timeoutMs);
+      const timer = globalThis.setTimeout(
+        () => reject(new AppError("ERR_ENGINE_START", { message: `${path} did not appear within ${timeoutMs} ms` })),
+        timeoutMs,
+      );
       const settle = () => {
         clearTimeout(timer);
         resolve();

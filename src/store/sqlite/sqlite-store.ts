@@ -9,7 +9,9 @@ import { SCHEMA } from "./schema.ts";
 export function openSqliteStore(file: string): Store {
   try {
     const database = new DatabaseSync(file);
-    database.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=5000;");
+    database.exec(
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=5000;",
+    );
     migrate(database);
     const db = new Kysely<Database>({ dialect: new SqliteDialect({ database: adapt(database) }) });
     return { db, close: () => db.destroy() };
@@ -21,7 +23,9 @@ export function openSqliteStore(file: string): Store {
 function migrate(database: DatabaseSync): void {
   const at = Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
   if (at > SCHEMA.length) {
-    throw new AppError("ERR_STORE", { message: `The state database is of a newer Catnap (schema ${at}, this one knows ${SCHEMA.length}); use that version` });
+    throw new AppError("ERR_STORE", {
+      message: `The state database is of a newer Catnap (schema ${at}, this one knows ${SCHEMA.length}); use that version`,
+    });
   }
   for (const [index, step] of SCHEMA.entries()) {
     if (index < at) continue;
