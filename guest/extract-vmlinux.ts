@@ -76,7 +76,7 @@ function unpackLz4Block(block: Buffer, out: Buffer, { from, end }: { from: numbe
     const distance = next() | (next() << 8);
     const match = longLength(token & 15) + 4;
     if (distance === 0 || distance > to - from || to + match > end) throw new Error("an LZ4 block is damaged");
-    for (let i = 0; i < match; i++, to++) out[to] = out[to - distance] as number;
+    for (let i = 0; i < match; i++, to++) out[to] = out[to - distance];
   }
   return to;
 }

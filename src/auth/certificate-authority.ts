@@ -51,7 +51,7 @@ export async function openCertificateAuthority(options: CertificateOptions): Pro
   const root = await openCertificateRoot({ directory, domain, now });
   const bundleFile = join(directory, "ca-bundle.pem");
   await writeCertificateBundle(bundleFile, root.pem);
-  const keys = (await webcrypto.subtle.generateKey(EC_P256, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
+  const keys = await webcrypto.subtle.generateKey(EC_P256, true, ["sign", "verify"]);
   const leaves = new Map<string, Leaf>();
 
   function contextFor(wildcard: string): Promise<SecureContext | undefined> {

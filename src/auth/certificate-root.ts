@@ -73,7 +73,7 @@ function serves(certificate: X509Certificate, keyPem: string, options: RootOptio
 }
 
 async function makeRoot({ directory, domain, now }: RootOptions): Promise<CertificateRoot> {
-  const keys = (await webcrypto.subtle.generateKey(EC_P256, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
+  const keys = await webcrypto.subtle.generateKey(EC_P256, true, ["sign", "verify"]);
   const certificate = await X509CertificateGenerator.createSelfSigned({
     name: `CN=Catnap local authority for ${domain}`,
     notBefore: new Date(now() - DAY_MS),

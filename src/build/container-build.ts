@@ -13,9 +13,9 @@ export interface ContainerBuildOptions {
   readonly buildah: Buildah;
   readonly log: BuildLog;
   readonly signal: AbortSignal;
-  /** Directory of this build's own files. */
+  /** Directory of this build's own files, outside the context. */
   readonly work: string;
-  /** Directory with the Dockerfile, below `work`. */
+  /** Directory with the Dockerfile. */
   readonly context: string;
   /** Name the image gets in the storage; keeps its layers from being pruned. */
   readonly tag: string;
@@ -69,12 +69,7 @@ export async function buildContainer(options: ContainerBuildOptions): Promise<st
     context,
   ];
   try {
-    await buildah.runConfined(args, {
-      work,
-      readOnly: trust === undefined ? [] : [trust.bundle],
-      signal,
-      onOutput: follow.onOutput,
-    });
+    await buildah.run(args, { signal, onOutput: follow.onOutput });
   } catch (cause) {
     follow.end();
     throw explain(cause, { signal, steps, context });

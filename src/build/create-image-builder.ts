@@ -38,11 +38,6 @@ const BUILD_LIMIT_MS = 30 * 60 * 1000;
 export async function createImageBuilder(tools: ImageBuilderTools): Promise<ImageBuilder> {
   parseBaseImages(tools.config.baseImages); // a bad setting is told at the start, not at the first build
   const buildah = await Buildah.open(tools.paths.containerStorage, hostEnvironment());
-  if (buildah.unconfined !== undefined)
-    tools.log.warn(
-      { err: buildah.unconfined },
-      "the steps of image builds run unconfined: this host allows no namespaces for them",
-    );
   await buildah.removeLeftovers();
   await buildah.pruneWhenLow();
   await rm(tools.paths.buildWork, { recursive: true, force: true });

@@ -62,7 +62,7 @@ async function logSize(file: string): Promise<number> {
 /** The last error line that this start wrote, in words. */
 async function lastError(file: string, from: number): Promise<string> {
   const lines = (await readFile(file).catch(() => Buffer.alloc(0))).subarray(from).toString("utf8").trim().split("\n");
-  for (const line of lines.reverse()) {
+  for (const line of lines.toReversed()) {
     try {
       const { msg, err } = JSON.parse(line) as { msg?: string; err?: { message?: string } };
       return err?.message ?? msg ?? line;

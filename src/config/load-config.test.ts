@@ -10,5 +10,5 @@ test("a flag wins over the environment, and numbers are parsed", () => {
 });
 
 test("a bad value names its variable", () => {
-  expect(() => loadConfig({ CATNAP_API_PORT: "many" })).toThrow(/CATNAP_API_PORT=many/);
+  expect(() => loadConfig({ CATNAP_API_PORT: "many" })).toThrow(/CATNAP_API_PORT="many"/);
 });

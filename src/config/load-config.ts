@@ -14,7 +14,7 @@ export function loadConfig(
     if (!parsed.success) {
       const why = parsed.error.issues.map((issue) => issue.message).join("; ");
       throw new AppError("ERR_CONFIG_INVALID", {
-        message: `${option.env}=${String(given)} is not valid: ${why}. ${option.help}`,
+        message: `${option.env}=${JSON.stringify(given)} is not valid: ${why}. ${option.help}`,
       });
     }
     values[name] = parsed.data;

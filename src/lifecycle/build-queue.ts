@@ -6,6 +6,7 @@ import { listImagesInState } from "../store/image-store.ts";
 import type { Store } from "../store/store.ts";
 import { listVersionsInState } from "../store/version-store.ts";
 import { runBuild } from "./build-run.ts";
+import type { ImageWork } from "./image-work.ts";
 import { removeImage, removeVersion, sweepRootfs } from "./image-removal.ts";
 
 export interface BuildQueueOptions {
@@ -28,14 +29,6 @@ export interface BuildTarget {
   readonly architecture: "X86_64" | "ARM_64";
   readonly chipset: "GENERIC";
   readonly chipsetGeneration: "1";
-}
-
-export interface ImageWork {
-  readonly store: Store;
-  readonly builder: ImageBuilder;
-  readonly paths: Pick<HomePaths, "images" | "rootfs">;
-  readonly log: Log;
-  readonly now: () => number;
 }
 
 const DEFAULT_CONCURRENCY = 2;

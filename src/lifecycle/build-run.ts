@@ -6,7 +6,7 @@ import { DEFAULT_MEMORY_MIB } from "../model/sizes.ts";
 import { findBuild, updateBuild, type BuildRow } from "../store/build-store.ts";
 import { moveImage } from "../store/image-store.ts";
 import { setVersionState } from "../store/version-store.ts";
-import type { ImageWork } from "./build-queue.ts";
+import type { ImageWork } from "./image-work.ts";
 
 /** Members of a version's `request_json` that a build needs. */
 interface StoredSettings {

@@ -4,7 +4,7 @@ import type { BuiltImage } from "../build/image-builder.ts";
 import { listBuilds, listTemplates, type VersionKey } from "../store/build-store.ts";
 import { deleteImageRow, isImageDeleting, moveImage } from "../store/image-store.ts";
 import { deleteVersionRow, isVersionDeleting, setVersionState } from "../store/version-store.ts";
-import type { ImageWork } from "./build-queue.ts";
+import type { ImageWork } from "./image-work.ts";
 import { buildDirectory } from "./build-run.ts";
 
 /** Ends a deletion: files first, rows last, so that a crash between the two leaves a row that says what to do. */

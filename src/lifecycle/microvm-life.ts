@@ -307,7 +307,7 @@ export class MicrovmLife implements EndpointTarget {
 
   async #update(change: MicrovmChange): Promise<void> {
     await this.#context.store.update(this.microvmId, change);
-    this.#row = { ...this.#row, ...change } as MicrovmRow;
+    this.#row = { ...this.#row, ...change };
   }
 }
 

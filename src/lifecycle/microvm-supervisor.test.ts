@@ -171,7 +171,7 @@ test("many requests to a sleeper wake it once", async () => {
   await supervisor.suspend(view.microvmId);
   await reaches(supervisor, view, "SUSPENDED");
   const signal = new AbortController().signal;
-  const links = await Promise.all(Array.from({ length: 20 }, () => target(supervisor, view)?.awake(signal)));
+  const links = await Promise.all(Array.from({ length: 20 }, async () => target(supervisor, view)?.awake(signal)));
   expect(links.every((link) => link !== undefined && !("refused" in link))).toBe(true);
   expect(engine.calls.filter((call) => call === "unpause")).toHaveLength(1);
 });

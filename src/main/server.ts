@@ -10,7 +10,7 @@ import { createApiServer } from "../aws/api-server.ts";
 import { createIamService } from "../aws/iam/iam-service.ts";
 import { createLambdaMicrovmsService } from "../aws/lambda-microvms/lambda-microvms-service.ts";
 import { createObjectReader } from "../aws/s3/object-reader.ts";
-import { createS3Service } from "../aws/s3/s3-service.ts";
+import { createS3Service, sweepObjectFiles } from "../aws/s3/s3-service.ts";
 import { createStsService } from "../aws/sts/sts-service.ts";
 import { createImageBuilder } from "../build/create-image-builder.ts";
 import type { Config } from "../config/options.ts";
@@ -102,6 +102,7 @@ async function open({ config, paths, log, cleanup }: Opening): Promise<RunningSe
   await supervisor.recover();
   await slots.removeOrphans();
 
+  await sweepObjectFiles({ store, objectsDirectory: paths.objects }); // uploads that a crash cut short
   const tokens = await openJweEndpointTokens(join(paths.certificates, "endpoint-keys.json"));
   const certificates = await openCertificateAuthority({ directory: paths.certificates, domain: config.domain });
   const proxy = createEndpointProxy({

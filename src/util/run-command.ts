@@ -6,8 +6,6 @@ export interface CommandOptions {
   readonly env?: Record<string, string | undefined>;
   readonly input?: string;
   readonly signal?: AbortSignal;
-  /** What `signal` sends; SIGTERM unless said otherwise. */
-  readonly killSignal?: NodeJS.Signals;
   /** Called per chunk of stdout or stderr as it arrives. */
   readonly onOutput?: (chunk: Buffer, stream: "stdout" | "stderr") => void;
 }
@@ -31,7 +29,6 @@ export function runCommand(
       cwd: options.cwd,
       env: options.env,
       signal: options.signal,
-      killSignal: options.killSignal,
       stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     });
     const kept = { stdout: keepBounded(), stderr: keepBounded() };

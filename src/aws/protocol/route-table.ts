@@ -36,7 +36,7 @@ export class RouteTable {
   readonly #entries: readonly Entry[];
 
   constructor(operations: Iterable<OperationModel>) {
-    this.#entries = [...operations].map(compile).sort((a, b) => b.weight - a.weight);
+    this.#entries = [...operations].map(compile).toSorted((a, b) => b.weight - a.weight);
   }
 
   /**

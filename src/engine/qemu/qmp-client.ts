@@ -48,7 +48,7 @@ export class QmpClient {
   execute<T = unknown>(command: string, parameters: Record<string, unknown> = {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#socket.destroyed) return reject(new AppError("ERR_ENGINE_LOST"));
-      this.#pending.push({ resolve: resolve as (value: unknown) => void, reject });
+      this.#pending.push({ resolve: resolve, reject });
       this.#socket.write(`${JSON.stringify({ execute: command, arguments: parameters })}\n`);
     });
   }

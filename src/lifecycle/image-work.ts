@@ -1,0 +1,13 @@
+import type { ImageBuilder } from "../build/image-builder.ts";
+import type { HomePaths } from "../config/paths.ts";
+import type { Log } from "../observability/log.ts";
+import type { Store } from "../store/store.ts";
+
+/** What builds and removals work with. */
+export interface ImageWork {
+  readonly store: Store;
+  readonly builder: ImageBuilder;
+  readonly paths: Pick<HomePaths, "images" | "rootfs">;
+  readonly log: Log;
+  readonly now: () => number;
+}
