@@ -87,6 +87,8 @@ class NamespaceSlotPool implements SlotPool {
     this.#isClosed = true;
     await this.#filling;
     await this.#remove(this.#spares.splice(0));
+    // Tools of a server killed while it made a slot may have finished after this one looked for orphans.
+    await this.#remove((await existingSlots(this.#block)).filter((number) => !this.#used.has(number)));
     if (this.#used.size === 0) await tearDownHost(this.#block);
   }
 
