@@ -1,9 +1,10 @@
-import { JsonShapeDeserializer, JsonShapeSerializer } from "@smithy/core/protocols";
+import { JsonShapeDeserializer } from "@smithy/core/protocols";
 import type { DocumentType } from "@smithy/types";
 import { ServiceFault } from "../../errors/service-fault.ts";
 import type { ServiceDefinition } from "../service.ts";
 import { readHttpMembers } from "./http-input.ts";
 import { isBodyMember, isInputBodyMember, payloadMember, writeHeaders } from "./http-output.ts";
+import { parseJson, readJsonStructure, writeJson } from "./json-body.ts";
 import { checkJsonShape } from "./json-shape.ts";
 import { MalformedInput } from "./malformed-input.ts";
 import { readBody } from "./read-body.ts";
@@ -77,12 +78,7 @@ function readJson(schema: OperationModel["input"], request: WireRequest, bytes: 
   ) {
     throw new MalformedInput(`The content type ${type.slice(0, 100)} is not supported; use application/json`);
   }
-  const value = parseJson(bytes);
-  checkJsonShape(schema, value, "");
-  return keepMembers(
-    schema,
-    new JsonShapeDeserializer(SETTINGS).readObject(schema, value as DocumentType) as Record<string, unknown>,
-  );
+  return readJsonStructure(schema, bytes, SETTINGS);
 }
 
 function readPayload(schema: OperationModel["input"], bytes: Buffer): unknown {
@@ -93,35 +89,14 @@ function readPayload(schema: OperationModel["input"], bytes: Buffer): unknown {
   return new JsonShapeDeserializer(SETTINGS).readObject(schema, value as DocumentType);
 }
 
-/** With a `__type` in the JSON the SDK's reader passes unknown members on; no operation is to see them. */
-function keepMembers(schema: OperationModel["input"], value: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(
-    [...schema.structIterator()].flatMap(([name]) => (Object.hasOwn(value, name) ? [[name, value[name]]] : [])),
-  );
-}
-
-function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new MalformedInput("The request body is not valid JSON", { cause });
-  }
-}
-
 function writeOutput(operation: OperationModel, output: Record<string, unknown>, requestId: string): WireResponse {
   const { output: schema, status } = operation;
   const headers = { ...writeHeaders(schema, output), "x-amzn-requestid": requestId };
   if (status === 204) return { status, headers };
   const payload = payloadMember(schema);
   if (payload) return { status, headers, body: output[payload[0]] as WireResponse["body"] };
-  const body = schema.isStructSchema() ? writeJson(structWith(schema, isBodyMember), output) : "{}";
+  const body = schema.isStructSchema() ? writeJson(structWith(schema, isBodyMember), output, SETTINGS) : "{}";
   return { status, headers: { "content-type": "application/json", ...headers }, body };
-}
-
-function writeJson(schema: OperationModel["output"], value: Record<string, unknown>): string {
-  const serializer = new JsonShapeSerializer(SETTINGS);
-  serializer.write(schema, value);
-  return String(serializer.flush());
 }
 
 function writeFault(model: ServiceModel, fault: ServiceFault, requestId: string): WireResponse {
@@ -132,7 +107,7 @@ function writeFault(model: ServiceModel, fault: ServiceFault, requestId: string)
     return { status, headers: { ...headers, "content-type": "text/html" }, body: NOT_FOUND_PAGE };
   const members = { ...fault.members, message: fault.message };
   const body = error
-    ? writeJson(structWith(error.schema, isBodyMember), members)
+    ? writeJson(structWith(error.schema, isBodyMember), members, SETTINGS)
     : JSON.stringify({ message: fault.message });
   const bound = error ? writeHeaders(error.schema, members) : {};
   return { status, headers: { "content-type": "application/json", ...headers, ...bound }, body };

@@ -58,7 +58,7 @@ test.each([
   ["DELETE", "/k?uploadId=1", "b", {}, "AbortMultipartUpload"],
   ["DELETE", "/", "b", {}, "DeleteBucket"],
   ["POST", "/WriteGetObjectResponse?uploads", "b", {}, "CreateMultipartUpload"],
-])("S3: %s %s of bucket %s with %j is %5$s", (method, target, bucket, headers, name) => {
+])("S3: %s %s of bucket %s with %j is %5$s", (...[method, target, bucket, headers, name]) => {
   const ambient = bucket === undefined ? undefined : { Bucket: bucket };
   expect(find(s3Routes, method, target, { headers, ambient })?.[0]).toBe(name);
 });
