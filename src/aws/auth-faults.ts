@@ -4,18 +4,21 @@ import type { WireProtocol } from "./service.ts";
 
 type Naming = Readonly<Record<SigV4RefusalReason, string>>;
 
+const JSON_NAMES: Naming = {
+  missing: "MissingAuthenticationTokenException",
+  unsupported: "IncompleteSignatureException",
+  malformed: "IncompleteSignatureException",
+  "unknown-key": "UnrecognizedClientException",
+  "invalid-token": "UnrecognizedClientException",
+  skewed: "InvalidSignatureException",
+  expired: "InvalidSignatureException",
+  mismatch: "InvalidSignatureException",
+};
+
 /** Each family of services has its own names for one and the same refusal. */
 const NAMES: Readonly<Record<WireProtocol, Naming>> = {
-  restJson1: {
-    missing: "MissingAuthenticationTokenException",
-    unsupported: "IncompleteSignatureException",
-    malformed: "IncompleteSignatureException",
-    "unknown-key": "UnrecognizedClientException",
-    "invalid-token": "UnrecognizedClientException",
-    skewed: "InvalidSignatureException",
-    expired: "InvalidSignatureException",
-    mismatch: "InvalidSignatureException",
-  },
+  restJson1: JSON_NAMES,
+  awsJson1_1: JSON_NAMES,
   awsQuery: {
     missing: "MissingAuthenticationToken",
     unsupported: "IncompleteSignature",
@@ -49,6 +52,7 @@ const S3_BAD_REQUESTS: ReadonlySet<SigV4RefusalReason> = new Set(["unsupported",
 
 export function authFault(protocol: WireProtocol, { refused, message }: SigV4Refusal): ServiceFault {
   const isS3 = protocol === "restXml";
-  const status = isS3 && S3_BAD_REQUESTS.has(refused) ? 400 : 403;
+  const isBadRequest = protocol === "awsJson1_1" || (isS3 && S3_BAD_REQUESTS.has(refused));
+  const status = isBadRequest ? 400 : 403;
   return new ServiceFault(NAMES[protocol][refused], (isS3 && S3_MESSAGES[refused]) || message, { status });
 }

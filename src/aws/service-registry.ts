@@ -1,4 +1,5 @@
 import { unreachable } from "../util/assert.ts";
+import { createAwsJson } from "./protocol/aws-json.ts";
 import { createAwsQuery } from "./protocol/aws-query.ts";
 import { createRestJson } from "./protocol/rest-json.ts";
 import { createRestXml } from "./protocol/rest-xml.ts";
@@ -34,6 +35,7 @@ export class ServiceRegistry {
     const isForm =
       request.contentType.startsWith("application/x-www-form-urlencoded") ||
       request.query.some(([name]) => name === "Action");
+    if (request.contentType.startsWith("application/x-amz-json-1.1")) return ofProtocol("awsJson1_1");
     if (request.path === "/" && isForm) return ofProtocol("awsQuery");
     if (/^\/20\d\d-\d\d-\d\d\//.test(request.path)) return ofProtocol("restJson1");
     return ofProtocol("restXml") ?? this.#services[0];
@@ -48,6 +50,8 @@ function createProtocol(definition: ServiceDefinition): Protocol {
       return createRestXml(definition);
     case "awsQuery":
       return createAwsQuery(definition);
+    case "awsJson1_1":
+      return createAwsJson(definition);
     default:
       return unreachable(definition.protocol);
   }

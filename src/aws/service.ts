@@ -16,7 +16,7 @@ export interface OperationContext {
 // oxlint-disable-next-line typescript/no-explicit-any -- each operation narrows to its SDK input and output types
 export type Operation<I = any, O = any> = (input: I, context: OperationContext) => Promise<O>;
 
-export type WireProtocol = "restJson1" | "restXml" | "awsQuery";
+export type WireProtocol = "restJson1" | "restXml" | "awsQuery" | "awsJson1_1";
 
 /** A service as the dispatcher sees it; found by the signing name of the request's credential scope. */
 export interface ServiceDefinition {
@@ -26,4 +26,6 @@ export interface ServiceDefinition {
   readonly schemas: Readonly<Record<string, unknown>>;
   readonly operations: Readonly<Record<string, Operation>>;
   readonly xmlNamespace?: string;
+  /** awsJson1_1: what stands before the operation in X-Amz-Target, "Logs_20140328". */
+  readonly targetPrefix?: string;
 }
