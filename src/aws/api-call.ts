@@ -68,6 +68,11 @@ export async function handleCall(edge: ApiEdge, request: IncomingMessage, scope:
     );
     return refused(speaker, authFault(speaker?.definition.protocol ?? "restJson1", unknown), scope);
   }
+  if (parsed.hasBareEquals && service.definition.protocol === "restJson1") {
+    // As seen on the service with the "=" at the end of a nextToken (contract 1).
+    const message = "The query is malformed: an equals sign in a value must be percent-encoded as %3D";
+    return refused(service, new ServiceFault("ValidationException", message, { status: 400 }), scope);
+  }
   const { principal, region } = identity;
   const context = { ...scope, principal, accountId: principal.accountId, region };
   try {

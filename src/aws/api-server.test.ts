@@ -1,7 +1,9 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import * as lambdaSchemas from "@aws-sdk/client-lambda-microvms";
+import { Sha256 } from "@aws-sdk/checksums/sha";
 import * as stsSchemas from "@aws-sdk/client-sts";
+import { SignatureV4 } from "@smithy/signature-v4";
 import { expect, onTestFinished, test } from "vitest";
 import type { CredentialStore } from "../auth/credentials.ts";
 import { ServiceFault } from "../errors/service-fault.ts";
@@ -224,4 +226,18 @@ test("a client that goes away aborts the operation", async () => {
   await running.promise;
   leaving.abort();
   await aborted.promise;
+});
+
+test("a bare equals sign in a query value is refused", async () => {
+  const { endpoint } = await useEndpoint({ ListMicrovms: async () => ({ items: [] }) });
+  const signer = new SignatureV4({ service: "lambda", region: "eu-west-1", credentials: KEY, sha256: Sha256 });
+  const ask = async (search: string, nextToken: string) => {
+    const { host } = new URL(endpoint);
+    const path = "/2025-09-09/microvms";
+    const request = { method: "GET", protocol: "http:", hostname: host, path, query: { nextToken }, headers: { host } };
+    const { host: _, ...headers } = (await signer.sign(request)).headers;
+    return (await fetch(`${endpoint}${path}?${search}`, { headers })).status;
+  };
+  expect(await ask("nextToken=a%3D%3D", "a==")).toBe(200);
+  expect(await ask("nextToken=a==", "a==")).toBe(400);
 });

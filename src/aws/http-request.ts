@@ -6,6 +6,8 @@ export interface ParsedRequest {
   readonly path: string;
   readonly query: readonly (readonly [string, string])[];
   readonly headers: Readonly<Record<string, string>>;
+  /** Whether a query value holds an "=" that should have been percent-encoded. */
+  readonly hasBareEquals: boolean;
 }
 
 /** Throws URIError for a query that is not correctly percent-encoded. */
@@ -14,11 +16,13 @@ export function parseHttpRequest(request: IncomingMessage): ParsedRequest {
   const at = url.indexOf("?");
   const path = at === -1 ? url : url.slice(0, at);
   if (!path.startsWith("/")) throw new URIError("The request target is not a path");
+  const search = at === -1 ? "" : url.slice(at + 1);
   return {
     method: request.method ?? "GET",
     path,
-    query: at === -1 ? [] : parseQuery(url.slice(at + 1)),
+    query: parseQuery(search),
     headers: joinHeaders(request),
+    hasBareEquals: /=[^&]*=/.test(search),
   };
 }
 

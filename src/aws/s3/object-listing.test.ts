@@ -7,7 +7,7 @@ import { listObjectsPage } from "./object-listing.ts";
 
 const byBytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
 const key = fc.string({
-  unit: fc.constantFrom("a", "b", "/", "-", "\u{ffff}", "\u{d7ff}", "\u{e000}", "\u{10ffff}", "😀", "é"),
+  unit: fc.constantFrom("a", "b", "\0", "/", "-", "\u{ffff}", "\u{d7ff}", "\u{e000}", "\u{10ffff}", "😀", "é"),
   minLength: 1,
   maxLength: 6,
 });
