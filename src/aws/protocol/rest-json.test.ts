@@ -149,7 +149,7 @@ test("every modelled exception has the status of its schema", () => {
       new ServiceFault(shape, "why", { members: { retryAfterSeconds: 3, resourceId: "r" } }),
       "id",
     );
-    expect([answer.status, headers["x-amzn-errortype"], JSON.parse(String(answer.body)).message]).toEqual([
+    expect([answer.status, headers["x-amzn-errortype"], JSON.parse(answer.body as string).message]).toEqual([
       status,
       shape,
       "why",

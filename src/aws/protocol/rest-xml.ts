@@ -95,7 +95,7 @@ function unwrappedText(schema: NormalizedSchema, value: Record<string, unknown>)
   const root = schema.getMergedTraits().xmlName;
   if (members.length !== 1 || root === undefined || name !== root || !member?.isStringSchema()) return undefined;
   const text = value[name];
-  return new XmlNode(root, text === undefined || text === null ? [] : [new XmlText(String(text))]);
+  return new XmlNode(root, typeof text === "string" ? [new XmlText(text)] : []);
 }
 
 function writeFault(model: ServiceModel, fault: ServiceFault, requestId: string): WireResponse {
