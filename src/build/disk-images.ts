@@ -67,7 +67,7 @@ async function makeExt4(file: string, options: readonly string[], blocks: string
       "-b",
       String(BLOCK_BYTES),
       "-O",
-      "^has_journal",
+      "^has_journal,^resize_inode",
       "-E",
       "nodiscard,lazy_itable_init=1",
       ...options,
