@@ -27,7 +27,7 @@ export function createRoleAuthorizer({ store }: { store: Store }): Authorizer {
 function checkTrust(document: string, request: AccessRequest): AccessDecision {
   const answer = evaluatePolicies([{ name: "the trust policy", document: parsePolicy(document, "trust") }], {
     action: "sts:AssumeRole",
-    principal: { type: "Service", value: SERVICE_PRINCIPAL },
+    principal: { type: "Service", names: [SERVICE_PRINCIPAL, "*"] },
     context: contextOf(request),
   });
   const what = `${SERVICE_PRINCIPAL} may not assume the role ${request.roleArn}`;

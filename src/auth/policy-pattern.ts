@@ -1,3 +1,5 @@
+import type { PolicyContext } from "./policy-context.ts";
+
 /** One element of a compiled pattern: a literal character, any one character, or any run of characters. */
 type Element = string | typeof ANY_ONE | typeof ANY_RUN;
 
@@ -5,7 +7,6 @@ const ANY_ONE = Symbol("?");
 const ANY_RUN = Symbol("*");
 
 export type Pattern = readonly Element[];
-export type ContextKeys = ReadonlyMap<string, string>;
 
 /** A `${…}` in a policy element; `$`, `*` and `?` inside one stand for themselves. */
 const VARIABLE = /\$\{([^{}]*)\}/g;
@@ -14,7 +15,7 @@ const VARIABLE = /\$\{([^{}]*)\}/g;
  * Compiles a policy string with its wildcards and policy variables. The value of a variable is literal: a `*` in it
  * matches only a `*`. Undefined when a variable has no known value.
  */
-export function compilePattern(source: string, context: ContextKeys): Pattern | undefined {
+export function compilePattern(source: string, context: PolicyContext): Pattern | undefined {
   const elements: Element[] = [];
   let at = 0;
   for (const match of source.matchAll(VARIABLE)) {
@@ -37,10 +38,11 @@ function wildcards(text: string): Element[] {
   return Array.from(text, (character) => (character === "*" ? ANY_RUN : character === "?" ? ANY_ONE : character));
 }
 
-function variableValue(expression: string, context: ContextKeys): string | undefined {
+function variableValue(expression: string, context: PolicyContext): string | undefined {
   if (expression === "*" || expression === "?" || expression === "$") return expression;
   const [key = "", fallback] = expression.split(",", 2).map((part) => part.trim());
   const known = context.get(key.toLowerCase());
+  if (typeof known === "object") return undefined; // a variable cannot stand for several values
   return known ?? (fallback === undefined ? undefined : /^'(.*)'$/s.exec(fallback)?.[1]);
 }
 

@@ -1,13 +1,18 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import type { PolicyContext } from "./policy-context.ts";
 import { parsePolicy } from "./policy-document.ts";
 import { compilePattern, literalPattern, matchesPattern } from "./policy-pattern.ts";
 import { evaluatePolicies, type PolicyAnswer } from "./policy.ts";
 
-const CONTEXT = new Map([
+const CONTEXT: PolicyContext = new Map<string, string | string[]>([
   ["aws:sourceaccount", "123456789012"],
   ["aws:sourcearn", "arn:aws:lambda:us-east-1:123456789012:microvm-image:app"],
   ["aws:principalaccount", "123456789012"],
+  ["aws:sourceip", "::ffff:10.1.2.3"],
+  ["aws:currenttime", "2026-11-20T12:00:00Z"],
+  ["aws:tagkeys", ["team", "env"]],
+  ["aws:requesttag/team", "blue"],
 ]);
 
 interface Ask {
@@ -74,9 +79,27 @@ test.each<[object, PolicyAnswer["effect"], PolicyAnswer["effect"]]>([
   // not evaluable: never an Allow, always a Deny
   [{ StringEquals: { "aws:PrincipalOrgID": "o-1" } }, "none", "deny"],
   [{ StringEqualsIfExists: { "aws:PrincipalOrgID": "o-1" } }, "none", "deny"],
-  [{ IpAddress: { "aws:SourceAccount": "10.0.0.0/8" } }, "none", "deny"],
-  [{ "ForAnyValue:StringEquals": { "aws:SourceAccount": "123456789012" } }, "none", "deny"],
+  [{ IpAddress: { "aws:SourceIp": "10.0.0.0/99" } }, "none", "deny"],
+  [{ DateLessThan: { "aws:CurrentTime": "soon" } }, "none", "deny"],
+  [{ StringEquals: { "aws:TagKeys": "team" } }, "none", "deny"],
+  [{ Null: { "aws:PrincipalOrgID": "true" } }, "none", "deny"],
   [{ toString: { "aws:SourceAccount": "123456789012" } }, "none", "deny"],
+  [{ IpAddress: { "aws:SourceIp": ["192.168.0.0/16", "10.1.0.0/16"] } }, "allow", "deny"],
+  [{ NotIpAddress: { "aws:SourceIp": "10.1.2.3" } }, "none", "none"],
+  [{ IpAddress: { "aws:SourceIp": "2001:db8::/32" } }, "none", "none"],
+  [{ DateGreaterThan: { "aws:CurrentTime": "2026-11-20T11:59:59Z" } }, "allow", "deny"],
+  [{ DateLessThan: { "aws:CurrentTime": 1 } }, "none", "none"],
+  [{ "ForAllValues:StringEquals": { "aws:TagKeys": ["team", "env", "cost"] } }, "allow", "deny"],
+  [{ "ForAllValues:StringEquals": { "aws:TagKeys": ["team"] } }, "none", "none"],
+  [{ "ForAnyValue:StringLike": { "aws:TagKeys": ["te*"] } }, "allow", "deny"],
+  [{ "ForAnyValue:StringEquals": { "aws:SourceAccount": "123456789012" } }, "allow", "deny"],
+  [{ StringEquals: { "aws:RequestTag/team": "blue" } }, "allow", "deny"],
+  // a key of ours that the request lacks is absent, not unknown
+  [{ StringEquals: { "aws:ResourceTag/team": "blue" } }, "none", "none"],
+  [{ StringNotEquals: { "aws:ResourceTag/team": "blue" } }, "allow", "deny"],
+  [{ StringEqualsIfExists: { "aws:ResourceTag/team": "blue" } }, "allow", "deny"],
+  [{ Null: { "aws:ResourceTag/team": "true" } }, "allow", "deny"],
+  [{ Null: { "aws:RequestTag/team": "true" } }, "none", "none"],
   // a condition that is certainly false decides, whatever is unknown beside it
   [{ StringEquals: { "aws:PrincipalOrgID": "o-1", "aws:SourceAccount": "1" } }, "none", "none"],
 ])("the condition %j lets an Allow be %s and a Deny be %s", (condition, onAllow, onDeny) => {
@@ -95,7 +118,7 @@ test("a Deny wins over any Allow, wherever it stands", () => {
 
 test("an answer names what decided", () => {
   expect(ask([{ ...allow, Action: "s3:PutObject" }, allow]).because).toBe('statement 2 of inline policy "P"');
-  expect(ask({ ...allow, Condition: { Null: { "aws:TokenIssueTime": "true" } } }).because).toContain("cannot evaluate");
+  expect(ask({ ...allow, Condition: { Null: { "aws:PrincipalOrgID": "true" } } }).because).toContain("cannot evaluate");
 });
 
 test("variables are plain text before version 2012-10-17", () => {

@@ -1,4 +1,5 @@
-import { anyTrue, evaluateConditions, not, type Truth } from "./policy-condition.ts";
+import { evaluateConditions } from "./policy-condition.ts";
+import type { PolicyContext } from "./policy-context.ts";
 import type {
   PolicyCondition,
   PolicyDocument,
@@ -6,7 +7,8 @@ import type {
   PrincipalSelection,
   Selection,
 } from "./policy-document.ts";
-import { compilePattern, matchesPattern, type ContextKeys } from "./policy-pattern.ts";
+import { compilePattern, matchesPattern } from "./policy-pattern.ts";
+import { allTrue, anyTrue, not, type Truth } from "./truth.ts";
 
 /*
  * IAM's decision for one request: an explicit Deny wins, an Allow is needed. What cannot be evaluated here (an unknown
@@ -18,9 +20,14 @@ export interface PolicyQuestion {
   /** Absent when a trust policy is asked. */
   readonly resource?: string;
   /** Who asks, for trust policies. */
-  readonly principal?: { readonly type: "Service"; readonly value: string };
-  /** Condition keys in lower case. */
-  readonly context: ContextKeys;
+  readonly principal?: AskingPrincipal;
+  readonly context: PolicyContext;
+}
+
+export interface AskingPrincipal {
+  readonly type: "Service" | "AWS";
+  /** All names under which a policy may speak of it: its ARN, its account, "*" for everybody. */
+  readonly names: readonly string[];
 }
 
 export interface NamedPolicy {
@@ -70,7 +77,7 @@ function matchStatement(statement: PolicyStatement, document: PolicyDocument, qu
     statement.principal ? matchPrincipal(statement.principal, question.principal) : question.principal === undefined,
     evaluateConditions(expand ? statement.conditions : statement.conditions.map(asPlainText), question.context),
   ];
-  return not(anyTrue(truths.map(not)));
+  return allTrue(truths);
 }
 
 interface MatchOptions {
@@ -99,6 +106,7 @@ function escapeVariables(text: string): string {
 
 function matchPrincipal(selection: PrincipalSelection, asking: PolicyQuestion["principal"]): boolean {
   if (!asking) return false;
-  const isNamed = selection.principals === "*" || (selection.principals[asking.type] ?? []).includes(asking.value);
+  const listed = selection.principals === "*" ? ["*"] : (selection.principals[asking.type] ?? []);
+  const isNamed = listed.some((name) => asking.names.includes(name));
   return selection.negated ? !isNamed : isNamed;
 }

@@ -104,4 +104,21 @@ export interface Database {
     created_at: number;
   };
   iam_role_policies: { account_id: string; role_name: string; policy_name: string; document: string };
+  /** Temporary credentials: of AssumeRole, and those that a microVM finds at its metadata service. */
+  role_sessions: {
+    access_key_id: string;
+    secret_access_key: string;
+    session_token: string;
+    account_id: string;
+    role_name: string;
+    /** A role of the same name made later is another one: sessions of the old one allow nothing. */
+    role_id: string;
+    session_name: string;
+    /** Narrows what the role's policies allow. */
+    session_policy: string | null;
+    /** Set for the credentials of an execution role. */
+    microvm_id: string | null;
+    issued_at: number;
+    expires_at: number;
+  };
 }

@@ -51,4 +51,14 @@ CREATE TABLE iam_role_policies (
   FOREIGN KEY (account_id, role_name) REFERENCES iam_roles(account_id, name)
 ) STRICT;
 `,
+  `
+CREATE TABLE role_sessions (
+  access_key_id TEXT PRIMARY KEY, secret_access_key TEXT NOT NULL, session_token TEXT NOT NULL,
+  account_id TEXT NOT NULL, role_name TEXT NOT NULL, role_id TEXT NOT NULL, session_name TEXT NOT NULL,
+  session_policy TEXT, microvm_id TEXT, issued_at INTEGER NOT NULL, expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX role_sessions_by_end ON role_sessions (expires_at);
+CREATE INDEX role_sessions_by_microvm ON role_sessions (microvm_id, expires_at) WHERE microvm_id IS NOT NULL;
+CREATE INDEX microvms_by_slot ON microvms (json_extract(machine_json, '$.slot')) WHERE machine_json IS NOT NULL;
+`,
 ];
