@@ -110,6 +110,7 @@ export interface Database {
     secret_access_key: string;
     session_token: string;
     account_id: string;
+    role_arn: string;
     role_name: string;
     /** A role of the same name made later is another one: sessions of the old one allow nothing. */
     role_id: string;

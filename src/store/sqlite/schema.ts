@@ -54,7 +54,7 @@ CREATE TABLE iam_role_policies (
   `
 CREATE TABLE role_sessions (
   access_key_id TEXT PRIMARY KEY, secret_access_key TEXT NOT NULL, session_token TEXT NOT NULL,
-  account_id TEXT NOT NULL, role_name TEXT NOT NULL, role_id TEXT NOT NULL, session_name TEXT NOT NULL,
+  account_id TEXT NOT NULL, role_arn TEXT NOT NULL, role_name TEXT NOT NULL, role_id TEXT NOT NULL, session_name TEXT NOT NULL,
   session_policy TEXT, microvm_id TEXT, issued_at INTEGER NOT NULL, expires_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX role_sessions_by_end ON role_sessions (expires_at);
