@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import type { Engine, Machine, TemplateFiles } from "../engine/engine.ts";
 import { AppError } from "../errors/app-error.ts";
 import type { GuestEvent, GuestLink, GuestStatus } from "../guest-link/guest-link.ts";
+import type { HookSettings } from "../model/hooks.ts";
 import { must } from "../util/assert.ts";
 import { sizeTier } from "../model/sizes.ts";
 import { BuildLog } from "./build-log.ts";
@@ -17,6 +18,9 @@ interface World {
   readonly refusesStart?: boolean;
   readonly diesAtBoot?: boolean;
   readonly limitMs?: number;
+  readonly hooks?: HookSettings;
+  /** What the app answers to its hooks, in order. */
+  readonly answers?: readonly number[];
 }
 
 /** A guest that is as the test says, and a record of what was done to it. */
@@ -87,7 +91,7 @@ async function boot(world: World) {
       readyLimitMs: world.limitMs ?? 10_000,
       signal: new AbortController().signal,
     },
-    { directory: folder, rootfs: "r", container, tier: must(sizeTier(512), "a tier") },
+    { directory: folder, rootfs: "r", container, tier: must(sizeTier(512), "a tier"), hooks: world.hooks },
   ).catch((error: unknown) => error);
   await log.close();
   return { done: guest.done, outcome, log: await readFile(join(folder, "build.log"), "utf8") };
@@ -96,7 +100,7 @@ async function boot(world: World) {
 test("a listening app is snapshotted with the memory of its size, and nothing stays", async () => {
   const { done, outcome, log } = await boot({ listening: [8080], says: "hello\n" });
   expect(done).toEqual(["boot", "up", "start", "settle", "snapshot", "kill", "release"]);
-  expect(outcome).toMatchObject({ shape: { memoryMiB: 2048, vcpus: 1 } });
+  expect(outcome).toMatchObject({ template: { shape: { memoryMiB: 2048, vcpus: 1 } }, outputOffset: 6 });
   expect(log).toContain("app | hello");
 });
 

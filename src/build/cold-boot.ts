@@ -6,11 +6,13 @@ import { AppError } from "../errors/app-error.ts";
 import { BuildFailure } from "../errors/build-failure.ts";
 import type { GuestAddress, GuestLink } from "../guest-link/guest-link.ts";
 import type { ContainerConfig } from "../model/container.ts";
+import type { HookSettings } from "../model/hooks.ts";
 import type { SizeTier } from "../model/sizes.ts";
 import { Cleanup } from "../util/cleanup.ts";
 import type { BuildLog } from "./build-log.ts";
-import { LineSplitter } from "./line-splitter.ts";
-import { APP_PREFIX, waitUntilReady } from "./wait-until-ready.ts";
+import { followOutput, type AppOutput } from "./follow-output.ts";
+import { passHook } from "./pass-hook.ts";
+import { waitUntilReady } from "./wait-until-ready.ts";
 
 const BOOT_LIMIT_MS = 120_000;
 
@@ -29,10 +31,17 @@ export interface BootRequest {
   readonly rootfs: string;
   readonly container: ContainerConfig;
   readonly tier: SizeTier;
+  readonly hooks: HookSettings | undefined;
+}
+
+export interface Snapshot {
+  readonly template: TemplateFiles;
+  /** Bytes of the app's output that its snapshot holds. */
+  readonly outputOffset: number;
 }
 
 /** Phases 6 and 7: cold boot, start of the app, readiness, snapshot. Leaves no process and no slot, however it ends. */
-export async function bootAndSnapshot(tools: BootTools, request: BootRequest): Promise<TemplateFiles> {
+export async function bootAndSnapshot(tools: BootTools, request: BootRequest): Promise<Snapshot> {
   const { engine, log } = tools;
   const shape: MachineShape = {
     memoryMiB: request.tier.peakMiB,
@@ -54,27 +63,38 @@ export async function bootAndSnapshot(tools: BootTools, request: BootRequest): P
     const link = tools.openLink(slot.guest);
     await link.waitUntilUp(AbortSignal.any([signal, AbortSignal.timeout(BOOT_LIMIT_MS)]));
     log.line(`the machine is up: ${shape.memoryMiB} MiB, ${shape.vcpus} vCPU`);
-    const output = followOutput(link, log, signal);
+    const output = followOutput({ link, log, signal, fromOffset: 0 });
     cleanup.add(() => output.stop());
     await startContainer(link, request.container);
-    await waitUntilReady({
-      link,
-      log,
-      outputEnded: output.ended,
-      exposed: request.container.exposedTcpPorts,
-      limitMs: tools.readyLimitMs,
-      signal,
-    });
+    await becomeReady({ ...tools, signal }, request, { link, output });
     await link.settle();
     await output.stop();
-    return await engine.snapshot(machine, request.directory, shape);
+    const template = await engine.snapshot(machine, request.directory, shape);
+    return { template, outputOffset: output.offset };
   } finally {
     await cleanup.run();
   }
 }
 
+/** The app's own word by its ready hook; without one, what can be seen from outside. */
+async function becomeReady(
+  { log, signal, readyLimitMs }: BootTools,
+  { hooks, container }: BootRequest,
+  { link, output }: { link: GuestLink; output: AppOutput },
+): Promise<void> {
+  if (hooks?.ready !== undefined) return passHook({ link, log, output, signal, hooks, hook: "ready" });
+  await waitUntilReady({
+    link,
+    log,
+    outputEnded: output.ended,
+    exposed: container.exposedTcpPorts,
+    limitMs: readyLimitMs,
+    signal,
+  });
+}
+
 /** Nothing waits for a machine that is gone: the build ends at once instead of at its limit. */
-function endOf(machine: Machine): AbortSignal {
+export function endOf(machine: Machine): AbortSignal {
   const ended = new AbortController();
   const reason = new AppError("ERR_ENGINE_LOST", { message: "The virtual machine ended during the build" });
   void machine.exited.then(() => ended.abort(reason));
@@ -88,33 +108,4 @@ async function startContainer(link: GuestLink, container: ContainerConfig): Prom
     if (!(cause instanceof AppError) || cause.code !== "ERR_GUEST_REFUSED") throw cause;
     throw new BuildFailure("CONTAINER_BUILD_FAILED", `Failed to start container: ${cause.message}`, { cause });
   }
-}
-
-/** The app's output during the build, line by line into the build log. */
-function followOutput(
-  link: GuestLink,
-  log: BuildLog,
-  signal: AbortSignal,
-): { readonly ended: Promise<void>; stop(): Promise<void> } {
-  const stopping = new AbortController();
-  const splitters = { stdout: new LineSplitter(), stderr: new LineSplitter() };
-  const finished = (async () => {
-    for await (const event of link.events(0, AbortSignal.any([signal, stopping.signal]))) {
-      if (event.kind === "exited") return;
-      if (event.kind === "dropped") log.line(`${APP_PREFIX}(${event.bytes} bytes were printed too fast to be kept)`);
-      if (event.kind !== "output") continue;
-      for (const line of splitters[event.stream].push(event.bytes)) log.line(`${APP_PREFIX}${line}`);
-    }
-  })()
-    .catch(() => {}) // the stream ends with the machine
-    .finally(() => {
-      for (const line of [...splitters.stdout.end(), ...splitters.stderr.end()]) log.line(`${APP_PREFIX}${line}`);
-    });
-  return {
-    ended: finished,
-    async stop() {
-      stopping.abort();
-      await finished;
-    },
-  };
 }

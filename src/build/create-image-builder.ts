@@ -22,6 +22,7 @@ import { fetchArtifact } from "./fetch-artifact.ts";
 import { describeImage } from "./image-config.ts";
 import type { BuildOutcome, BuildRequest, ImageBuilder, SnapshotSizes } from "./image-builder.ts";
 import { requireDockerfile, unpackArchive } from "./unpack-archive.ts";
+import { validateSnapshot } from "./validate-snapshot.ts";
 
 export interface ImageBuilderTools extends Pick<BootTools, "engine" | "acquireSlot" | "openLink"> {
   readonly objects: ObjectReader;
@@ -32,6 +33,7 @@ export interface ImageBuilderTools extends Pick<BootTools, "engine" | "acquireSl
 }
 
 export const BUILD_LOG = "build.log";
+/** For everything but the hooks, which have limits of their own. */
 const BUILD_LIMIT_MS = 30 * 60 * 1000;
 
 /** Opens the builder of this home; leftovers of builds that a crash interrupted are removed first. */
@@ -50,7 +52,9 @@ async function runBuild(
   request: BuildRequest,
   signal: AbortSignal,
 ): Promise<BuildOutcome> {
-  const limit = AbortSignal.timeout(BUILD_LIMIT_MS);
+  const { ready = 0, validate = 0 } = request.hooks ?? {};
+  const limitMs = BUILD_LIMIT_MS + (ready + validate) * 1000;
+  const limit = AbortSignal.timeout(limitMs);
   const work = join(tools.paths.buildWork, request.buildId);
   await Promise.all([
     mkdir(join(work, "context"), { recursive: true, mode: 0o700 }),
@@ -63,7 +67,7 @@ async function runBuild(
     return await new Build({ tools, buildah, request, log, work, signal: AbortSignal.any([signal, limit]) }).run();
   } catch (cause) {
     cleanup.add(() => removeAllButLog(request.directory));
-    const failure = explain(cause, limit);
+    const failure = explain(cause, limit.aborted ? limitMs : undefined);
     log.line(`failed: ${failure instanceof BuildFailure ? failure.reason : String(failure)}`);
     throw failure;
   } finally {
@@ -97,8 +101,6 @@ class Build {
     const context = join(work, "context");
     // one name an image: only its last build's layers are kept for sure
     const tag = `localhost/catnap/${createHash("sha256").update(request.imageArn).digest("hex").slice(0, 32)}`;
-    if (request.hooks !== undefined)
-      log.line("this version of Catnap does not call hooks: the snapshot is taken when the app is ready by itself");
     await this.#phase("fetch", () =>
       fetchArtifact({ objects: tools.objects, authorizer: tools.authorizer, log, signal }, request, archive),
     );
@@ -125,13 +127,14 @@ class Build {
       await makeUpperDisk(tools.paths.emptyDisks, tier.diskBytes, join(request.directory, ENGINE_FILES.upper));
       return makeRootfs(buildah, imageId, image.layers, tools.paths.rootfs);
     });
-    const template = await this.#phase("boot and snapshot", () =>
-      bootAndSnapshot(
-        { ...tools, log, signal, readyLimitMs: tools.config.readyTimeoutSeconds * 1000 },
-        { directory: request.directory, rootfs, container, tier },
-      ),
+    const { hooks } = request;
+    const boot: BootTools = { ...tools, log, signal, readyLimitMs: tools.config.readyTimeoutSeconds * 1000 };
+    const { template, outputOffset } = await this.#phase("boot and snapshot", () =>
+      bootAndSnapshot(boot, { directory: request.directory, rootfs, container, tier, hooks }),
     );
-    return { image: { template, rootfs, container }, sizes: await measureSizes(template, rootfs) };
+    if (hooks?.validate !== undefined)
+      await this.#phase("validate", () => validateSnapshot(boot, { template, rootfs, hooks, outputOffset }));
+    return { image: { template, rootfs, container, hooks }, sizes: await measureSizes(template, rootfs) };
   }
 
   async #phase<T>(name: string, work: () => Promise<T>): Promise<T> {
@@ -156,12 +159,13 @@ async function measureSizes(template: TemplateFiles, rootfs: string): Promise<Sn
   return { memorySnapshotSizeInBytes: memory, codeInstallSizeInBytes: code, diskSnapshotSizeInBytes: disk };
 }
 
-function explain(cause: unknown, limit: AbortSignal): unknown {
+/** `overMs`: the limit that was passed, if it was. */
+function explain(cause: unknown, overMs: number | undefined): unknown {
   if (cause instanceof BuildFailure) return cause;
-  if (limit.aborted)
+  if (overMs !== undefined)
     return new BuildFailure(
       "CONTAINER_BUILD_FAILED",
-      `The container image build failed. It took longer than ${BUILD_LIMIT_MS / 60_000} minutes and was stopped.`,
+      `The container image build failed. It took longer than ${Math.round(overMs / 60_000)} minutes and was stopped.`,
       { cause },
     );
   for (let error = cause; error instanceof Error; error = error.cause) {

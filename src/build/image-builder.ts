@@ -1,5 +1,6 @@
 import type { TemplateFiles } from "../engine/engine.ts";
 import type { ContainerConfig } from "../model/container.ts";
+import type { HookSettings } from "../model/hooks.ts";
 
 export interface BuildRequest {
   readonly buildId: string;
@@ -13,8 +14,8 @@ export interface BuildRequest {
   readonly memoryMiB: number;
   readonly environment: Readonly<Record<string, string>>;
   readonly allCapabilities: boolean;
-  /** The `hooks` of the request as given; this version does not call them, and the build log says so. */
-  readonly hooks?: unknown;
+  /** The enabled ones. */
+  readonly hooks?: HookSettings | undefined;
   /** Where the template's files and build.log go: `<home>/images/<build id>`. */
   readonly directory: string;
 }
@@ -24,6 +25,7 @@ export interface BuiltImage {
   readonly template: TemplateFiles;
   readonly rootfs: string;
   readonly container: ContainerConfig;
+  readonly hooks?: HookSettings | undefined;
 }
 
 /** contract 3.3, 3.8: `snapshotBuild` of GetMicrovmImageBuild. */

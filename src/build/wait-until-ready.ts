@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
-import { BuildFailure } from "../errors/build-failure.ts";
 import type { GuestLink } from "../guest-link/guest-link.ts";
+import { failedToStart } from "./app-failure.ts";
 import type { BuildLog } from "./build-log.ts";
 import { judgeReadiness, quietFor, type ReadinessSample } from "./readiness.ts";
 
@@ -12,8 +12,6 @@ const DEFAULT_PORT = 8080;
 const SETTLE_QUIET_MS = 500;
 const SETTLE_POLL_MS = 250;
 const SETTLE_LIMIT_MS = 5_000;
-/** The end of an app may be known before its last words have arrived. */
-const LAST_WORDS_MS = 1_000;
 
 export interface ReadyOptions {
   readonly link: GuestLink;
@@ -34,8 +32,7 @@ export async function waitUntilReady(options: ReadyOptions): Promise<void> {
     await takeSample(options, samples);
     const readiness = judgeReadiness(samples, exposed);
     if (typeof readiness === "object") {
-      await Promise.race([options.outputEnded, setTimeout(LAST_WORDS_MS)]);
-      throw failedToStart(readiness.exited, log);
+      throw await failedToStart(readiness.exited, log, options.outputEnded);
     }
     const elapsed = performance.now() - begun;
     if (readiness === "ready") {
@@ -76,18 +73,3 @@ const MAX_ASKED_PORTS = 64;
 function describe(listening: readonly number[]): string {
   return listening.length === 0 ? "" : `, listening on ${listening.join(", ")}`;
 }
-
-function failedToStart(code: number, log: BuildLog): BuildFailure {
-  const said = log.lastLines
-    .filter((line) => line.startsWith(APP_PREFIX))
-    .slice(-3)
-    .map((line) => line.slice(APP_PREFIX.length).trim());
-  const words = said.length === 0 ? "it printed nothing" : `it printed: ${said.join(" | ")}`;
-  return new BuildFailure(
-    "CONTAINER_BUILD_FAILED",
-    `Failed to start container: the main process exited with code ${code} before the snapshot; ${words}`.slice(0, 1000),
-  );
-}
-
-/** Marks the app's own output in the build log. */
-export const APP_PREFIX = "app | ";

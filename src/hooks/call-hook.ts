@@ -17,6 +17,8 @@ export interface HookCall {
   readonly timeoutMs: number;
   /** JSON text; only /run has one. */
   readonly body?: string;
+  /** Gives up early; the outcome is then "failed". */
+  readonly signal?: AbortSignal;
 }
 
 /** A hook's answer is its status; headers are read only this far. */
@@ -28,23 +30,24 @@ const MAX_HEADER_BYTES = 16 * 1024;
  */
 export async function callHook(link: GuestLink, call: HookCall): Promise<HookOutcome> {
   const limit = AbortSignal.timeout(call.timeoutMs);
+  const end = call.signal === undefined ? limit : AbortSignal.any([limit, call.signal]);
   try {
-    const stream = await link.relay(call.port, limit);
-    if ("refused" in stream) {
-      if (stream.refused === "port-closed") return { outcome: "refused" };
-      return { outcome: limit.aborted ? "timed-out" : "failed" };
-    }
-    return { outcome: "answered", status: await post(stream, call, limit) };
+    const stream = await link.relay(call.port, end);
+    if (!("refused" in stream)) return { outcome: "answered", status: await post(stream, call, end) };
+    if (stream.refused === "port-closed") return { outcome: "refused" };
   } catch {
-    return { outcome: limit.aborted ? "timed-out" : "failed" };
+    // which of the two it was, the limit tells
   }
+  return { outcome: limit.aborted ? "timed-out" : "failed" };
 }
 
-function post(stream: Duplex, call: HookCall, limit: AbortSignal): Promise<number> {
+async function post(stream: Duplex, call: HookCall, end: AbortSignal): Promise<number> {
+  if (end.aborted) stream.destroy();
+  end.throwIfAborted();
   return new Promise((resolve, reject) => {
     const stop = () => stream.destroy(new Error("the hook's time is up"));
-    limit.addEventListener("abort", stop, { once: true });
-    stream.once("close", () => limit.removeEventListener("abort", stop));
+    end.addEventListener("abort", stop, { once: true });
+    stream.once("close", () => end.removeEventListener("abort", stop));
     const sent = request({
       createConnection: () => stream,
       method: "POST",

@@ -54,7 +54,7 @@ const building = (link: GuestLink, over: Partial<typeof HOOKS> = {}) =>
 test("the run hook is a POST with the microVM's id and payload, and no user agent", async () => {
   const { link, seen } = await useHookServer([200]);
   expect(
-    await callRuntimeHook(link, "run", HOOKS, { microvmId: "microvm-1", runHookPayload: '{"a":1}' }),
+    await callRuntimeHook(link, HOOKS, { hook: "run", body: { microvmId: "microvm-1", runHookPayload: '{"a":1}' } }),
   ).toBeUndefined();
   const [{ request, body }] = seen as [Seen];
   expect([request.method, request.url]).toEqual(["POST", "/aws/lambda-microvms/runtime/v1/run"]);
@@ -69,30 +69,42 @@ test("the run hook is a POST with the microVM's id and payload, and no user agen
 
 test("other hooks have no body and no content type", async () => {
   const { link, seen } = await useHookServer([200]);
-  await callRuntimeHook(link, "suspend", HOOKS);
+  await callRuntimeHook(link, HOOKS, { hook: "suspend" });
   expect(seen[0]?.body).toBe("");
   expect(seen[0]?.request.headers).not.toHaveProperty("content-type");
 });
 
 test("a hook that is not enabled is not called", async () => {
   const { link, seen } = await useHookServer([500]);
-  expect(await callRuntimeHook(link, "resume", { port: 9000 })).toBeUndefined();
-  expect(await callRuntimeHook(link, "resume", undefined)).toBeUndefined();
+  expect(await callRuntimeHook(link, { port: 9000 }, { hook: "resume" })).toBeUndefined();
+  expect(await callRuntimeHook(link, undefined, { hook: "resume" })).toBeUndefined();
   expect(seen).toHaveLength(0);
 });
 
 test("failures give the service's reasons", async () => {
   const { link } = await useHookServer([400]);
-  expect(await callRuntimeHook(link, "run", HOOKS)).toBe(
+  expect(await callRuntimeHook(link, HOOKS, { hook: "run" })).toBe(
     "Run lifecycle hook returned HTTP status 400. Please check your hook endpoint and application logs for more details.",
   );
-  expect(await callRuntimeHook(link, "resume", { ...HOOKS, port: 9001 })).toMatch(
+  expect(await callRuntimeHook(link, { ...HOOKS, port: 9001 }, { hook: "resume" })).toMatch(
     /^Resume lifecycle hook connection was refused\. /,
   );
   const silent = await useGuest(createRawServer(() => {}));
-  expect(await callRuntimeHook(silent, "resume", { port: 9000, resume: 0.05 })).toBe("Resume lifecycle hook timed out");
+  expect(await callRuntimeHook(silent, { port: 9000, resume: 0.05 }, { hook: "resume" })).toBe(
+    "Resume lifecycle hook timed out",
+  );
   const garbage = await useGuest(createRawServer((socket) => socket.end("nonsense\r\n\r\n")));
-  expect(await callRuntimeHook(garbage, "suspend", HOOKS)).toMatch(/^Suspend lifecycle hook failed\. /);
+  expect(await callRuntimeHook(garbage, HOOKS, { hook: "suspend" })).toMatch(/^Suspend lifecycle hook failed\. /);
+});
+
+test("a call that nobody waits for any more ends at once", async () => {
+  const silent = await useGuest(createRawServer(() => {}));
+  const hurry = new AbortController();
+  const called = callRuntimeHook(silent, { port: 9000, run: 60 }, { hook: "run", signal: hurry.signal });
+  hurry.abort();
+  expect(await called).toMatch(/^Run lifecycle hook failed\. /);
+  const aborted = { hook: "run", signal: hurry.signal } as const;
+  expect(await callRuntimeHook(silent, { port: 9000, run: 60 }, aborted)).toMatch(/failed/);
 });
 
 test("endless headers are cut off", async () => {
@@ -118,6 +130,36 @@ test.each([
   const { link, seen } = await useHookServer([status]);
   await expect(building(link)).rejects.toThrow(words);
   expect(seen).toHaveLength(1);
+});
+
+test("ready is asked again while nothing listens yet, and what changes is told once", async () => {
+  const { link } = await useHookServer([503, 503, 200]);
+  let asked = 0;
+  const starting = { relay: (port: number) => link.relay(asked++ < 2 ? 1 : port) } as Partial<GuestLink> as GuestLink;
+  const told: string[] = [];
+  await passBuildHook({
+    link: starting,
+    hook: "validate",
+    hooks: HOOKS,
+    signal: new AbortController().signal,
+    checkApp: async () => {},
+    onAnswer: (what) => told.push(what),
+  });
+  expect(told).toEqual(["cannot be called yet: nothing listens", "answered 503", "answered 200"]);
+});
+
+test("a build that is stopped does not wait for a held hook", async () => {
+  const silent = await useGuest(createRawServer(() => {}));
+  const stop = new AbortController();
+  const passing = passBuildHook({
+    link: silent,
+    hook: "ready",
+    hooks: { port: 9000, ready: 3600 },
+    signal: stop.signal,
+    checkApp: async () => {},
+  });
+  stop.abort(new Error("going down"));
+  await expect(passing).rejects.toThrow("going down");
 });
 
 test("ready that never passes names its limit as an ISO duration", async () => {

@@ -10,6 +10,14 @@ export interface RunHookBody {
   readonly runHookPayload: string;
 }
 
+export interface RuntimeHookCall {
+  readonly hook: RuntimeHook;
+  /** Only /run has one. */
+  readonly body?: RunHookBody;
+  /** Gives up before the hook's own time is over. */
+  readonly signal?: AbortSignal;
+}
+
 const ADVICE = "Please check your hook endpoint and application logs for more details.";
 
 /**
@@ -18,9 +26,8 @@ const ADVICE = "Please check your hook endpoint and application logs for more de
  */
 export async function callRuntimeHook(
   link: GuestLink,
-  hook: RuntimeHook,
   hooks: HookSettings | undefined,
-  body?: RunHookBody,
+  { hook, body, signal }: RuntimeHookCall,
 ): Promise<string | undefined> {
   const seconds = hooks?.[hook];
   if (hooks === undefined || seconds === undefined) return undefined;
@@ -29,6 +36,7 @@ export async function callRuntimeHook(
     port: hooks.port,
     timeoutMs: seconds * 1000,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(signal === undefined ? {} : { signal }),
   });
   return reasonOf(hook, outcome);
 }

@@ -2,6 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { BuildOutcome, BuildRequest } from "../build/image-builder.ts";
 import { BuildFailure } from "../errors/build-failure.ts";
+import { readHooks, type HooksMember } from "../model/hooks.ts";
 import { DEFAULT_MEMORY_MIB } from "../model/sizes.ts";
 import { findBuild, updateBuild, type BuildRow } from "../store/build-store.ts";
 import { moveImage } from "../store/image-store.ts";
@@ -14,7 +15,7 @@ interface StoredSettings {
   readonly buildRoleArn: string;
   readonly resources?: readonly { readonly minimumMemoryInMiB: number }[];
   readonly additionalOsCapabilities?: readonly string[];
-  readonly hooks?: unknown;
+  readonly hooks?: HooksMember;
   readonly environmentVariables?: Readonly<Record<string, string>>;
 }
 
@@ -66,7 +67,7 @@ async function buildRequest({ store, paths }: ImageWork, build: BuildRow): Promi
       AWS_REGION: row.region,
     },
     allCapabilities: settings.additionalOsCapabilities?.includes("ALL") ?? false,
-    hooks: settings.hooks,
+    hooks: readHooks(settings.hooks),
     directory: buildDirectory(paths, build.build_id),
   };
 }

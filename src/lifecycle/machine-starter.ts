@@ -1,20 +1,18 @@
-import { randomBytes } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../errors/app-error.ts";
-import { ENGINE_FILES, type Machine, type RestoreSpec } from "../engine/engine.ts";
+import { makeCloneDirectory } from "../engine/clone-directory.ts";
+import type { Machine, RestoreSpec } from "../engine/engine.ts";
 import type { GuestLink } from "../guest-link/guest-link.ts";
+import type { HookSettings } from "../model/hooks.ts";
 import type { SlotLease } from "../network/slot-pool.ts";
-import { runCommand } from "../util/run-command.ts";
 import { loadTemplate, type LifeContext, type StoredMachine } from "./life-context.ts";
-
-/** Randomness handed to a woken guest's kernel. */
-const ENTROPY_BYTES = 64;
 
 export interface RunningMachine {
   readonly machine: Machine;
   readonly slot: SlotLease;
   readonly link: GuestLink;
+  /** Of the image it was made from. */
+  readonly hooks: HookSettings | undefined;
 }
 
 export interface StartRequest {
@@ -22,53 +20,35 @@ export interface StartRequest {
   readonly buildId: string;
   /** A new clone of the template, or the sleeper in the microVM's directory. */
   readonly from: "template" | "sleeper";
+  /** Awaited before the guest runs. */
+  readonly onStarted: (machine: StoredMachine) => Promise<void>;
 }
 
-/** Starts a machine and hands it over awake: clock right, randomness fresh; or leaves nothing behind and throws. */
+/** Starts a machine; its guest runs on from the snapshot but has not been woken. Throws and leaves no process and no slot. */
 export async function startMachine(context: LifeContext, request: StartRequest): Promise<RunningMachine> {
   const directory = join(context.microvmsDirectory, request.microvmId);
   const image = await loadTemplate(context, request.buildId);
   if (image === undefined)
     throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "The image version this microVM was run from is gone" });
-  const [slot] = await Promise.all([
+  const isClone = request.from === "template";
+  const [slot, made] = await Promise.allSettled([
     context.slots.acquire(),
-    request.from === "template" ? makeDirectory(directory, image.template.directory) : undefined,
+    isClone ? makeCloneDirectory(directory, image.template) : undefined,
   ]);
-  let machine: Machine | undefined;
+  if (slot.status === "rejected") throw slot.reason;
   try {
+    if (made.status === "rejected") throw made.reason;
     const spec: RestoreSpec = {
       directory,
       template: image.template,
       rootfs: image.rootfs,
-      network: slot.network,
-      onStarted: (handle) => recordMachine(context, request.microvmId, { slot: slot.number, handle }),
+      network: slot.value.network,
+      onStarted: (handle) => request.onStarted({ slot: slot.value.number, handle }),
     };
-    machine = await (request.from === "template" ? context.engine.restore(spec) : context.engine.resume(spec));
-    const link = context.openLink(slot.guest);
-    await wakeGuest(link);
-    return { machine, slot, link };
+    const machine = await (isClone ? context.engine.restore(spec) : context.engine.resume(spec));
+    return { machine, slot: slot.value, link: context.openLink(slot.value.guest), hooks: image.hooks };
   } catch (cause) {
-    await machine?.kill();
-    await slot.release();
-    await recordMachine(context, request.microvmId, undefined);
+    await slot.value.release();
     throw cause;
   }
-}
-
-export async function wakeGuest(link: GuestLink): Promise<void> {
-  await link.wake({ wallClock: new Date(), entropy: randomBytes(ENTROPY_BYTES) });
-}
-
-export async function recordMachine(
-  context: LifeContext,
-  microvmId: string,
-  machine: StoredMachine | undefined,
-): Promise<void> {
-  await context.store.update(microvmId, { machine_json: machine === undefined ? null : JSON.stringify(machine) });
-}
-
-async function makeDirectory(directory: string, template: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const from = join(template, ENGINE_FILES.templateUpper);
-  await runCommand("cp", ["--reflink=auto", "--sparse=always", from, join(directory, ENGINE_FILES.upper)]);
 }

@@ -1,5 +1,7 @@
+import type { Kysely } from "kysely";
 import type { GuestLink } from "../guest-link/guest-link.ts";
 import type { MicrovmState } from "../model/states.ts";
+import type { Database } from "../store/tables.ts";
 
 export interface IdlePolicy {
   readonly maxIdleDurationSeconds: number;
@@ -19,6 +21,8 @@ export interface RunRequest {
   readonly maximumDurationInSeconds: number;
   readonly ingressNetworkConnectors: readonly string[];
   readonly egressNetworkConnectors: readonly string[];
+  /** Given to the run hook as it is; forgotten when that has answered. */
+  readonly runHookPayload?: string;
 }
 
 /** A microVM as the API shows it (contract appendix A, GetMicrovm). */
@@ -34,8 +38,11 @@ export interface MicrovmView extends RunRequest {
 
 /** The life of microVMs as the API drives it. Transitions of one microVM never race. */
 export interface MicrovmService {
-  /** Answers at once with state PENDING; the machine starts behind it. */
-  run(request: RunRequest): Promise<MicrovmView>;
+  /**
+   * Answers at once with state PENDING; the machine starts behind it. `also` is committed with the microVM's row or not
+   * at all.
+   */
+  run(request: RunRequest, also?: (db: Kysely<Database>, view: MicrovmView) => Promise<void>): Promise<MicrovmView>;
   get(microvmId: string): Promise<MicrovmView | undefined>;
   list(filter: { accountId: string; imageArn?: string; imageVersion?: string }): Promise<MicrovmView[]>;
   /** Resolves once SUSPENDING is recorded; "wrong-state" when PENDING, TERMINATING or TERMINATED. */

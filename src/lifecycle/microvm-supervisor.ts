@@ -1,10 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { Kysely } from "kysely";
+import type { Database } from "../store/tables.ts";
+import { runLimited } from "../util/run-limited.ts";
 import type { LifeContext, StoredMachine } from "./life-context.ts";
-import { MicrovmLife, STATE_REASONS } from "./microvm-life.ts";
+import { MicrovmLife } from "./microvm-life.ts";
 import type { EndpointDirectory, EndpointTarget, MicrovmService, MicrovmView, RunRequest } from "./microvm-service.ts";
 import { storeRequest, viewOf } from "./microvm-view.ts";
+import { STATE_REASONS } from "./state-reasons.ts";
 
 /** How long TERMINATED microVMs stay readable; the service keeps them for about a day (observed 2.3). */
 const TERMINATED_RETENTION_MS = 24 * 60 * 60 * 1000;
@@ -18,6 +22,11 @@ export interface SupervisorOptions extends LifeContext {
 /** A call that asks for a transition waits for its end this long: then the next read already shows it. */
 const SETTLE_MS = 1_000;
 
+/** Machines attached, or finished, at a time when the server starts. */
+const RECOVERIES_AT_ONCE = 16;
+/** Microvms that ran when the server went down, woken at a time. */
+const WAKES_AT_ONCE = 4;
+
 /** All microVMs of this host. Live ones are in memory, every change is in the store first. */
 export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
   readonly #options: SupervisorOptions;
@@ -28,7 +37,10 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
     this.#options = options;
   }
 
-  async run(request: RunRequest): Promise<MicrovmView> {
+  async run(
+    request: RunRequest,
+    also?: (db: Kysely<Database>, view: MicrovmView) => Promise<void>,
+  ): Promise<MicrovmView> {
     const now = Date.now();
     const label = randomUUID();
     const row = {
@@ -52,10 +64,12 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
       started_at: now,
       terminated_at: null,
     };
-    await this.#options.store.insert(row);
-    const life = this.#adopt(new MicrovmLife(this.#options, row));
     const view = viewOf(row);
-    void life.start();
+    await this.#options.store.insert(row, async (db) => also?.(db, view));
+    const life = this.#adopt(new MicrovmLife(this.#options, row));
+    life
+      .start()
+      .catch((err: unknown) => this.#options.log.error({ err, microvmId: life.microvmId }, "a start failed oddly"));
     return view;
   }
 
@@ -115,8 +129,24 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
     const lives = rows.map((row) => this.#adopt(new MicrovmLife(this.#options, row)));
     for (const row of await store.listTerminated(hostId))
       this.#byLabel.set(row.endpoint_label, new MicrovmLife(this.#options, row));
-    await Promise.all(lives.map((life) => life.recover()));
+    await runLimited(lives, RECOVERIES_AT_ONCE, (life) => life.recover());
     await this.removeExpired();
+    void this.#wakeParked(lives);
+  }
+
+  /** Behind the start: a request to one of them does not wait for its turn. */
+  #wakeParked(lives: readonly MicrovmLife[]): Promise<void> {
+    const parked = lives.filter((life) => life.isParked);
+    return runLimited(parked, WAKES_AT_ONCE, (life) =>
+      life
+        .resume()
+        .catch((err: unknown) =>
+          this.#options.log.error(
+            { err, microvmId: life.microvmId },
+            "wake after start failed; the next request tries again",
+          ),
+        ),
+    );
   }
 
   /** Forgets microVMs that ended long ago, and folders without a row. */

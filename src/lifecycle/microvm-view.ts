@@ -26,3 +26,9 @@ export function viewOf(row: MicrovmRow): MicrovmView {
     ...(row.terminated_at === null ? {} : { terminatedAt: new Date(row.terminated_at) }),
   };
 }
+
+/** What the row keeps of the request once /run has answered: the payload may be a secret and is of no more use. */
+export function withoutPayload(row: MicrovmRow): Pick<MicrovmRow, "request_json"> {
+  const { runHookPayload, ...kept } = JSON.parse(row.request_json) as StoredRequest;
+  return { request_json: runHookPayload === undefined ? row.request_json : JSON.stringify(kept) };
+}

@@ -1,4 +1,4 @@
-import type { Insertable, Selectable, Updateable } from "kysely";
+import type { Insertable, Kysely, Selectable, Updateable } from "kysely";
 import type { Store } from "./store.ts";
 import type { Database } from "./tables.ts";
 
@@ -9,8 +9,12 @@ export type MicrovmChange = Updateable<Database["microvms"]>;
 /** Rows of microVMs; each call is one committed statement. */
 export function microvmStore({ db }: Store) {
   return {
-    async insert(row: NewMicrovmRow): Promise<void> {
-      await db.insertInto("microvms").values(row).execute();
+    /** `also` writes what must be there exactly when the row is. */
+    async insert(row: NewMicrovmRow, also?: (db: Kysely<Database>) => Promise<void>): Promise<void> {
+      await db.transaction().execute(async (transaction) => {
+        await transaction.insertInto("microvms").values(row).execute();
+        await also?.(transaction);
+      });
     },
     async update(id: string, change: MicrovmChange): Promise<void> {
       await db.updateTable("microvms").set(change).where("id", "=", id).execute();

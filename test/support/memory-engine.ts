@@ -1,11 +1,14 @@
-import type {
-  AttachedMachine,
-  BootSpec,
-  Engine,
-  Machine,
-  MachineHandle,
-  RestoreSpec,
-  TemplateFiles,
+import { access, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  ENGINE_FILES,
+  type AttachedMachine,
+  type BootSpec,
+  type Engine,
+  type Machine,
+  type MachineHandle,
+  type RestoreSpec,
+  type TemplateFiles,
 } from "../../src/engine/engine.ts";
 
 type Phase = "running" | "paused" | "gone";
@@ -32,6 +35,7 @@ export class MemoryEngine implements Engine {
   }
 
   async resume(spec: RestoreSpec): Promise<Machine> {
+    await access(join(spec.directory, ENGINE_FILES.changedPages));
     return this.#start("resume", spec.directory, spec);
   }
 
@@ -41,12 +45,19 @@ export class MemoryEngine implements Engine {
     return { machine, state: machine.phase };
   }
 
-  async killStrays(_directory: string, keep: ReadonlySet<number>): Promise<void> {
-    for (const [pid, machine] of this.machines) if (!keep.has(pid)) await machine.kill();
+  async killStrays(directory: string, keep: ReadonlySet<number>): Promise<void> {
+    for (const [pid, machine] of this.machines) {
+      if (!keep.has(pid) && machine.handle.directory.startsWith(directory)) await machine.kill();
+    }
   }
 
   get living(): number {
     return [...this.machines.values()].filter((machine) => machine.phase !== "gone").length;
+  }
+
+  /** `kill -9` of every monitor. */
+  kill(): void {
+    for (const machine of this.machines.values()) machine.end();
   }
 
   /** Throws once where a test asked for it. */
@@ -62,7 +73,12 @@ export class MemoryEngine implements Engine {
     const pid = this.#nextPid++;
     const machine = new MemoryMachine(this, { pid, startTicks: "1", directory, template: spec?.template });
     this.machines.set(pid, machine);
-    await spec?.onStarted?.(machine.handle);
+    try {
+      await spec?.onStarted?.(machine.handle);
+    } catch (cause) {
+      machine.end();
+      throw cause;
+    }
     return machine;
   }
 }
@@ -86,13 +102,21 @@ export class MemoryMachine implements Machine {
 
   async unpause(): Promise<void> {
     this.#engine.check("unpause");
+    this.#mustLive();
     this.phase = "running";
   }
 
   async suspend() {
+    this.#mustLive();
     this.phase = "paused";
     this.#engine.check("suspend");
+    const { changedPages, devices } = ENGINE_FILES;
+    for (const name of [changedPages, devices]) await writeFile(join(this.handle.directory, name), "saved");
     return { changedBytes: 1 };
+  }
+
+  #mustLive(): void {
+    if (this.phase === "gone") throw new Error("the monitor is gone");
   }
 
   async stats() {
@@ -100,6 +124,10 @@ export class MemoryMachine implements Machine {
   }
 
   async kill(): Promise<void> {
+    this.end();
+  }
+
+  end(): void {
     this.phase = "gone";
     this.#onExit();
   }

@@ -199,7 +199,7 @@ test("hooks are stored, read back and handed to the builder", async () => {
   };
   await makeImage("app", { hooks: given, additionalOsCapabilities: ["ALL"] });
   expect((await call("GetMicrovmImageVersion", { imageIdentifier: APP, imageVersion: "1.0" })).hooks).toEqual(given);
-  expect(builder.requests[0]).toMatchObject({ hooks: given, allCapabilities: true });
+  expect(builder.requests[0]).toMatchObject({ hooks: { port: 9000, run: 1, ready: 60 }, allCapabilities: true });
 });
 
 test("base versions are taken in both spellings", async () => {

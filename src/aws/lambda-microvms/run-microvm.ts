@@ -1,6 +1,6 @@
 import type { RunMicrovmCommandInput, RunMicrovmCommandOutput } from "@aws-sdk/client-lambda-microvms";
 import { ServiceFault } from "../../errors/service-fault.ts";
-import type { IdlePolicy } from "../../lifecycle/microvm-service.ts";
+import type { IdlePolicy, RunRequest } from "../../lifecycle/microvm-service.ts";
 import { parseImageArn } from "../../model/arn.ts";
 import { managedConnectorArn } from "../../model/connectors.ts";
 import { parseImageVersion } from "../../model/ids.ts";
@@ -34,7 +34,7 @@ export function runMicrovm(dependencies: Dependencies): Operation<RunMicrovmComm
     if (!use) return start(dependencies, input, context);
     const lane = JSON.stringify(use.key);
     while (underWay.has(lane)) await underWay.get(lane);
-    const answer = once(dependencies, use, () => start(dependencies, input, context));
+    const answer = once(dependencies, use, () => start(dependencies, input, context, use));
     const settled = answer
       .then(
         () => undefined,
@@ -67,18 +67,16 @@ async function once(
     now: now(),
     stillExists: async ({ microvmId }) => (await microvms.get(microvmId ?? "")) !== undefined,
   });
-  if (first) return first;
-  const output = await run();
-  await remember(store.db, use, output, now());
-  return output;
+  return first ?? run();
 }
 
 async function start(
   dependencies: Dependencies,
   input: RunMicrovmCommandInput,
   context: OperationContext,
+  use?: TokenUse,
 ): Promise<Output> {
-  const { microvms, imageUse } = dependencies;
+  const { microvms, imageUse, now } = dependencies;
   const arn = must(input.imageIdentifier, "an image");
   // held until the microVM is on record, so that a deletion of the image cannot miss it
   using _ = imageUse.begin(arn);
@@ -88,7 +86,7 @@ async function start(
   }
   const ingress = input.ingressNetworkConnectors ?? [];
   const egress = input.egressNetworkConnectors ?? [];
-  const view = await microvms.run({
+  const request: RunRequest = {
     accountId: context.accountId,
     region: context.region,
     imageArn: arn,
@@ -99,7 +97,10 @@ async function start(
     maximumDurationInSeconds: input.maximumDurationInSeconds ?? DEFAULT_DURATION_SECONDS,
     ingressNetworkConnectors: ingress.length > 0 ? ingress : [managedConnectorArn(context.region, "HTTP_INGRESS")],
     egressNetworkConnectors: egress.length > 0 ? egress : settings.egressNetworkConnectors,
-  });
+    runHookPayload: input.runHookPayload,
+  };
+  // a retry with the same token must find this microVM, whenever the server was killed
+  const view = await microvms.run(request, (db, started) => remember(db, use, microvmOutput(started), now()));
   return microvmOutput(view);
 }
 

@@ -1,0 +1,128 @@
+import { AppError } from "../errors/app-error.ts";
+import { discardDifference } from "../engine/engine-files.ts";
+import { wakeGuest } from "../guest-link/wake-guest.ts";
+import { must } from "../util/assert.ts";
+import { endMicrovm } from "./end-microvm.ts";
+import type { LifeBody } from "./life-body.ts";
+import { callLifeHook } from "./life-hooks.ts";
+import { loadTemplate } from "./life-context.ts";
+import { startMachine, type RunningMachine, type StartRequest } from "./machine-starter.ts";
+import { withoutPayload } from "./microvm-view.ts";
+import { STATE_REASONS } from "./state-reasons.ts";
+
+/** The first start, from the image's template. Ends the microVM when it does not come about. */
+export async function startFromTemplate(body: LifeBody): Promise<void> {
+  try {
+    body.hold(await startRecorded(body, "template"));
+    await greet(body, "run");
+  } catch (cause) {
+    body.context.log.error({ err: cause, microvmId: body.record.id }, "microVM did not start");
+    const why = cause instanceof Error ? cause.message : String(cause);
+    await endMicrovm(body, { reason: STATE_REASONS.startFailed(why), tellApp: false });
+  }
+}
+
+/** Brings a sleeper back. Throws when it did not wake: it sleeps on and a later wake may succeed, or it has ended. */
+export async function wakeSleeper(body: LifeBody): Promise<void> {
+  // Recorded with its process, or not at all when it only dozes: a crash meanwhile finds a running machine of a sleeper.
+  body.record.assume({ state: "PENDING" });
+  body.timers.wake();
+  try {
+    if (!(await wakeDozer(body))) body.hold(await startRecorded(body, "sleeper"));
+    await greet(body, "resume");
+  } catch (cause) {
+    await sleepOn(body, cause);
+    throw cause;
+  }
+}
+
+/** Goes on with a machine whose guest runs again but was not told so. */
+export async function finishWaking(body: LifeBody): Promise<void> {
+  try {
+    await greet(body, "resume");
+  } catch (cause) {
+    await sleepOn(body, cause);
+    throw cause;
+  }
+}
+
+/** RUNNING on record, then open for traffic. What was saved is of the past from here on. */
+export async function becomeRunning(body: LifeBody, running: RunningMachine): Promise<void> {
+  const { record, context } = body;
+  const change = {
+    state: "RUNNING",
+    suspended_at: null,
+    parked: 0,
+    last_activity_at: Date.now(),
+    ...withoutPayload(record.row),
+  } as const;
+  const isFirst = record.state === "PENDING" && record.row.suspended_at === null;
+  // A start that cannot be recorded fails. A wake that cannot be is found by its machine after a crash.
+  const isRecorded = isFirst ? await record.update(change).then(() => true) : await record.tryUpdate(change);
+  body.timers.wake();
+  body.timers.idle.start();
+  body.door.open();
+  if (isRecorded)
+    await discardDifference(body.directory).catch((cause: unknown) =>
+      context.log.warn({ err: cause, microvmId: record.id }, "what was saved of a sleeper could not be removed"),
+    );
+  body.followOutput(running);
+}
+
+function startRecorded(body: LifeBody, from: StartRequest["from"]): Promise<RunningMachine> {
+  const { record } = body;
+  return startMachine(body.context, {
+    microvmId: record.id,
+    buildId: record.row.build_id,
+    from,
+    onStarted: (machine) => record.update({ state: "PENDING", machine_json: JSON.stringify(machine) }),
+  });
+}
+
+/** Clock, randomness and the app's hook; only then traffic. */
+async function greet(body: LifeBody, hook: "run" | "resume"): Promise<void> {
+  const running = must(body.running, "a machine to greet");
+  await wakeGuest(running.link);
+  const failure = await callLifeHook(body, hook);
+  if (failure !== undefined) return endMicrovm(body, { reason: failure, tellApp: false });
+  await becomeRunning(body, running);
+}
+
+/** Whether a dozing process is back. One that is gone or does not answer is given up: what it saved is on disk. */
+async function wakeDozer(body: LifeBody): Promise<boolean> {
+  const { running, record, context } = body;
+  if (running === undefined) return false;
+  try {
+    await running.machine.unpause();
+    return true;
+  } catch (cause) {
+    context.log.warn({ err: cause, microvmId: record.id }, "a dozing machine did not wake; it is started from disk");
+    await body.letGo();
+    return false;
+  }
+}
+
+/** After a wake that failed. */
+async function sleepOn(body: LifeBody, cause: unknown): Promise<void> {
+  const { record, context, running } = body;
+  if (await isBeyondRepair(body, cause)) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return endMicrovm(body, { reason: STATE_REASONS.wakeFailed(why), tellApp: false });
+  }
+  if (running !== undefined) {
+    // Its guest has run, so its disk is ahead of the memory on disk: save it once more as it is now.
+    await running.machine
+      .suspend()
+      .catch((err: unknown) => context.log.error({ err, microvmId: record.id }, "a failed wake could not be saved"));
+    await body.letGo();
+  }
+  await record.tryUpdate({ state: "SUSPENDED", machine_json: null });
+  body.timers.sleep(must(record.row.suspended_at, "a time of suspension"), record.row.parked === 1);
+}
+
+/** A damaged or missing snapshot stays so; one of another monitor version may fit again after a change back. */
+async function isBeyondRepair({ context, record }: LifeBody, cause: unknown): Promise<boolean> {
+  if (!(cause instanceof AppError) || cause.code !== "ERR_ENGINE_SNAPSHOT") return false;
+  const image = await loadTemplate(context, record.row.build_id).catch(() => undefined);
+  return image === undefined || image.template.fingerprint === context.engine.capabilities.fingerprint;
+}
