@@ -1,135 +1,159 @@
-import type { FileHandle } from "node:fs/promises";
-import { open } from "node:fs/promises";
-import { crc32 } from "node:zlib";
+import { closeSync, fdatasyncSync, openSync, readSync, writeSync } from "node:fs";
+import { constants, crc32, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { AppError } from "../../errors/app-error.ts";
+import {
+  decodePage,
+  encodePage,
+  MAX_ENCODED_PAGE_BYTES,
+  PAGE_KIND,
+  pageBuffer,
+  type PageKind,
+} from "./page-encoding.ts";
 import { PAGE_BYTES, type PageRun, type RamMapping } from "./page-map.ts";
 
 /**
- * A page difference on disk, little-endian:
- *   header   "CATNAPD1", u32 number of runs, u32 number of pages, u32 CRC-32 of index and pages, u32 zero
- *   index    per run: u32 first page, u32 pages
- *   pages    the runs' bytes, in the index's order, starting at the next page boundary
+ * A page difference on disk, little-endian: what a machine's memory differs by from its template's.
+ *   header    "CATNAPD2", u32 number of segments, u32 zero
+ *   segments  u32 pages, u32 body bytes, u32 stored body bytes, u32 CRC-32 of index and stored body,
+ *             index (per page u32 page number × 4 + kind), stored body (zstd, or plain when as long as the body)
  */
-const MAGIC = Buffer.from("CATNAPD1");
-const HEADER_BYTES = 24;
-const RUN_BYTES = 8;
-/** Copied at a time. */
-const CHUNK_BYTES = 1024 * 1024;
+const MAGIC = Buffer.from("CATNAPD2");
+const HEADER_BYTES = 16;
+const SEGMENT_HEADER_BYTES = 16;
+/** Pages held in memory at a time. */
+const SEGMENT_PAGES = 512;
+const MAX_BODY_BYTES = SEGMENT_PAGES * MAX_ENCODED_PAGE_BYTES;
+/** Everything here is synchronous, so one set serves all; fresh ones would cost more than the work on them. */
+const NOW = pageBuffer(SEGMENT_PAGES);
+const BASE = pageBuffer(SEGMENT_PAGES);
+const INDEX = Buffer.alloc(SEGMENT_PAGES * 4);
+const BODY = Buffer.alloc(MAX_BODY_BYTES);
+const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
-const aligned = (bytes: number) => Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+/** A stopped machine's memory beside the file it was cloned from. */
+export interface MemorySource {
+  readonly pid: number;
+  readonly mapping: RamMapping;
+  /** The template's memory. */
+  readonly base: string;
+}
 
-/** Writes the changed pages of a stopped process to `file`, which is on disk when this resolves. Returns its size. */
-export async function writeDifference(
-  file: string,
-  pid: number,
-  mapping: RamMapping,
-  runs: readonly PageRun[],
-): Promise<number> {
-  const memory = await open(`/proc/${pid}/mem`, "r");
-  const output = await open(file, "w", 0o600).catch(async (cause: unknown) => {
-    await memory.close();
-    throw cause;
-  });
-  try {
-    const index = encodeIndex(runs);
-    const dataStart = aligned(HEADER_BYTES + index.length);
-    let checksum = crc32(index);
-    let position = dataStart;
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    for (const piece of pieces(runs, CHUNK_BYTES)) {
-      let filled = 0;
-      for (const run of piece) {
-        const bytes = run.pages * PAGE_BYTES;
-        await readFully(memory, chunk.subarray(filled, filled + bytes), mapping.address + run.firstPage * PAGE_BYTES);
-        filled += bytes;
-      }
-      const block = chunk.subarray(0, filled);
-      checksum = crc32(block, checksum);
-      await output.write(block, 0, filled, position);
-      position += filled;
+interface Segment {
+  readonly pages: number;
+  readonly index: Buffer;
+  readonly body: Buffer;
+}
+
+/** Writes those of `runs` that differ from the template to `file`, on disk when this returns; answers the file's size. */
+export function writeDifference(file: string, source: MemorySource, runs: readonly PageRun[]): number {
+  return withFiles([`/proc/${source.pid}/mem`, "r"], [source.base, "r"], [file, "w"], (memory, base, output) => {
+    let position = HEADER_BYTES;
+    let segments = 0;
+    for (const segment of encode(runs, (run, now, template) => {
+      readFully(memory, now, source.mapping.address + run.firstPage * PAGE_BYTES);
+      readUpToEnd(base, template, run.firstPage * PAGE_BYTES);
+    })) {
+      const packed = pack(segment);
+      writeFully(output, packed, position);
+      position += packed.length;
+      segments++;
     }
-    const pages = runs.reduce((sum, run) => sum + run.pages, 0);
-    await output.write(Buffer.concat([encodeHeader(runs.length, pages, checksum), index]), 0, undefined, 0);
-    await output.truncate(Math.max(position, dataStart));
-    await output.datasync();
+    const header = Buffer.alloc(HEADER_BYTES);
+    MAGIC.copy(header);
+    header.writeUInt32LE(segments, MAGIC.length);
+    writeFully(output, header, 0);
+    fdatasyncSync(output);
     return position;
-  } finally {
-    await Promise.all([memory.close(), output.close()]);
-  }
+  });
 }
 
 /** Puts a difference into a process that has not run yet; ERR_ENGINE_SNAPSHOT when the file is not intact. */
-export async function applyDifference(file: string, pid: number, mapping: RamMapping): Promise<void> {
-  const input = await open(file, "r");
-  const memory = await open(`/proc/${pid}/mem`, "r+").catch(async (cause: unknown) => {
-    await input.close();
-    throw cause;
-  });
-  try {
-    const { runs, checksum: expected, index } = await readIndex(input, mapping);
-    let checksum = crc32(index);
-    let position = aligned(HEADER_BYTES + index.length);
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    for (const piece of pieces(runs, CHUNK_BYTES)) {
-      const bytes = piece.reduce((sum, run) => sum + run.pages, 0) * PAGE_BYTES;
-      const block = chunk.subarray(0, bytes);
-      await readFully(input, block, position);
-      checksum = crc32(block, checksum);
+export function applyDifference(file: string, target: MemorySource): void {
+  withFiles([`/proc/${target.pid}/mem`, "r+"], [target.base, "r"], [file, "r"], (memory, base, input) => {
+    const header = Buffer.alloc(HEADER_BYTES);
+    readFully(input, header, 0);
+    if (!header.subarray(0, MAGIC.length).equals(MAGIC)) throw damaged("it has no such header");
+    let position = HEADER_BYTES;
+    for (let left = header.readUInt32LE(MAGIC.length); left > 0; left--) {
+      const { segment, bytes } = unpack(input, position);
       position += bytes;
-      let taken = 0;
-      for (const run of piece) {
-        const size = run.pages * PAGE_BYTES;
-        await writeFully(memory, block.subarray(taken, taken + size), mapping.address + run.firstPage * PAGE_BYTES);
-        taken += size;
+      let at = 0;
+      for (const run of consecutive(segment, target.mapping)) {
+        const pages = NOW.bytes.subarray(0, run.kinds.length * PAGE_BYTES);
+        if (run.kinds.includes(PAGE_KIND.lines)) readUpToEnd(base, pages, run.firstPage * PAGE_BYTES);
+        run.kinds.forEach((kind, page) => (at += decodePage(kind, segment.body, at, { bytes: pages, page })));
+        writeFully(memory, pages, target.mapping.address + run.firstPage * PAGE_BYTES);
       }
     }
-    if (checksum !== expected) throw damaged(file, "its checksum does not match");
-  } finally {
-    await Promise.all([input.close(), memory.close()]);
-  }
-}
-
-async function readIndex(
-  input: FileHandle,
-  mapping: RamMapping,
-): Promise<{ runs: PageRun[]; checksum: number; index: Buffer }> {
-  const header = Buffer.alloc(HEADER_BYTES);
-  await readFully(input, header, 0);
-  if (!header.subarray(0, MAGIC.length).equals(MAGIC)) throw damaged("page difference", "it has no such header");
-  const index = Buffer.alloc(header.readUInt32LE(8) * RUN_BYTES);
-  await readFully(input, index, HEADER_BYTES);
-  const runs: PageRun[] = [];
-  for (let at = 0; at < index.length; at += RUN_BYTES) {
-    runs.push({ firstPage: index.readUInt32LE(at), pages: index.readUInt32LE(at + 4) });
-  }
-  if (runs.some((run) => (run.firstPage + run.pages) * PAGE_BYTES > mapping.bytes))
-    throw damaged("page difference", "it reaches beyond the memory");
-  return { runs, checksum: header.readUInt32LE(16), index };
-}
-
-function encodeHeader(runs: number, pages: number, checksum: number): Buffer {
-  const header = Buffer.alloc(HEADER_BYTES);
-  MAGIC.copy(header);
-  header.writeUInt32LE(runs, 8);
-  header.writeUInt32LE(pages, 12);
-  header.writeUInt32LE(checksum, 16);
-  return header;
-}
-
-function encodeIndex(runs: readonly PageRun[]): Buffer {
-  const index = Buffer.alloc(runs.length * RUN_BYTES);
-  runs.forEach((run, at) => {
-    index.writeUInt32LE(run.firstPage, at * RUN_BYTES);
-    index.writeUInt32LE(run.pages, at * RUN_BYTES + 4);
   });
-  return index;
 }
 
-/** Groups runs into pieces of at most `limit` bytes, splitting long ones. */
+type ReadRun = (run: PageRun, now: Buffer, base: Buffer) => void;
+
+function* encode(runs: readonly PageRun[], read: ReadRun): Generator<Segment> {
+  for (const piece of pieces(runs, SEGMENT_PAGES)) {
+    let [pages, end, filled] = [0, 0, 0];
+    for (const run of piece) {
+      const [from, to] = [filled * PAGE_BYTES, (filled + run.pages) * PAGE_BYTES];
+      read(run, NOW.bytes.subarray(from, to), BASE.bytes.subarray(from, to));
+      for (let page = 0; page < run.pages; page++) {
+        const encoded = encodePage({ now: NOW, base: BASE, page: filled + page }, BODY, end);
+        if (encoded === undefined) continue;
+        INDEX.writeUInt32LE((run.firstPage + page) * 4 + encoded.kind, pages * 4);
+        pages++;
+        end += encoded.bytes;
+      }
+      filled += run.pages;
+    }
+    if (pages > 0) yield { pages, index: INDEX.subarray(0, pages * 4), body: BODY.subarray(0, end) };
+  }
+}
+
+function pack({ pages, index, body }: Segment): Buffer {
+  const compressed = zstdCompressSync(body, COMPRESSION);
+  const stored = compressed.length < body.length ? compressed : body;
+  const header = Buffer.alloc(SEGMENT_HEADER_BYTES);
+  [pages, body.length, stored.length, crc32(stored, crc32(index))].forEach((value, at) =>
+    header.writeUInt32LE(value, at * 4),
+  );
+  return Buffer.concat([header, index, stored]);
+}
+
+function unpack(input: number, position: number): { segment: Segment; bytes: number } {
+  const header = Buffer.alloc(SEGMENT_HEADER_BYTES);
+  readFully(input, header, position);
+  const [pages = 0, bodyBytes = 0, storedBytes = 0, checksum] = [0, 4, 8, 12].map((at) => header.readUInt32LE(at));
+  if (pages > SEGMENT_PAGES || bodyBytes > MAX_BODY_BYTES || storedBytes > bodyBytes)
+    throw damaged("a part of it is too long");
+  const content = Buffer.allocUnsafe(pages * 4 + storedBytes);
+  readFully(input, content, position + SEGMENT_HEADER_BYTES);
+  if (crc32(content) !== checksum) throw damaged("its checksum does not match");
+  const [index, stored] = [content.subarray(0, pages * 4), content.subarray(pages * 4)];
+  const body = storedBytes < bodyBytes ? zstdDecompressSync(stored, { maxOutputLength: bodyBytes }) : stored;
+  return { segment: { pages, index, body }, bytes: SEGMENT_HEADER_BYTES + content.length };
+}
+
+/** Neighbouring pages of a segment together, in its order. */
+function* consecutive(segment: Segment, mapping: RamMapping): Generator<{ firstPage: number; kinds: PageKind[] }> {
+  let run: { firstPage: number; kinds: PageKind[] } | undefined;
+  for (let at = 0; at < segment.pages; at++) {
+    const entry = segment.index.readUInt32LE(at * 4);
+    const [page, kind] = [Math.floor(entry / 4), (entry % 4) as PageKind];
+    if ((page + 1) * PAGE_BYTES > mapping.bytes) throw damaged("it reaches beyond the memory");
+    if (run !== undefined && run.firstPage + run.kinds.length === page) {
+      run.kinds.push(kind);
+      continue;
+    }
+    if (run !== undefined) yield run;
+    run = { firstPage: page, kinds: [kind] };
+  }
+  if (run !== undefined) yield run;
+}
+
+/** Groups runs into pieces of at most `limit` pages, splitting long ones. */
 function* pieces(runs: readonly PageRun[], limit: number): Generator<PageRun[]> {
-  const limitPages = limit / PAGE_BYTES;
   let piece: PageRun[] = [];
-  let room = limitPages;
+  let room = limit;
   for (const run of runs) {
     let { firstPage, pages } = run;
     while (pages > 0) {
@@ -141,26 +165,57 @@ function* pieces(runs: readonly PageRun[], limit: number): Generator<PageRun[]> 
       if (room > 0) continue;
       yield piece;
       piece = [];
-      room = limitPages;
+      room = limit;
     }
   }
   if (piece.length > 0) yield piece;
 }
 
-async function readFully(from: FileHandle, into: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < into.length;) {
-    const { bytesRead } = await from.read(into, done, into.length - done, position + done);
-    if (bytesRead === 0) throw damaged("page difference", "it ended early");
-    done += bytesRead;
+type Opening = readonly [path: string, flags: string];
+
+function withFiles<T>(
+  first: Opening,
+  second: Opening,
+  third: Opening,
+  use: (first: number, second: number, third: number) => T,
+): T {
+  const open: number[] = [];
+  const add = ([path, flags]: Opening) => {
+    const file = openSync(path, flags, 0o600);
+    open.push(file);
+    return file;
+  };
+  try {
+    return use(add(first), add(second), add(third));
+  } finally {
+    open.forEach((file) => closeSync(file));
   }
 }
 
-async function writeFully(to: FileHandle, bytes: Buffer, position: number): Promise<void> {
+function readFully(from: number, into: Buffer, position: number): void {
+  if (readUpToEnd(from, into, position) < into.length) throw damaged("it ended early");
+}
+
+/** Beyond the end of a file everything is zero. */
+function readUpToEnd(from: number, into: Buffer, position: number): number {
+  let done = 0;
+  while (done < into.length) {
+    const bytes = readSync(from, into, done, into.length - done, position + done);
+    if (bytes === 0) {
+      into.fill(0, done);
+      break;
+    }
+    done += bytes;
+  }
+  return done;
+}
+
+function writeFully(to: number, bytes: Buffer, position: number): void {
   for (let done = 0; done < bytes.length;) {
-    done += (await to.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+    done += writeSync(to, bytes, done, bytes.length - done, position + done);
   }
 }
 
-function damaged(what: string, why: string): AppError {
-  return new AppError("ERR_ENGINE_SNAPSHOT", { message: `The ${what} cannot be used: ${why}` });
+function damaged(why: string): AppError {
+  return new AppError("ERR_ENGINE_SNAPSHOT", { message: `The page difference cannot be used: ${why}` });
 }

@@ -1,5 +1,4 @@
-import type { FileHandle } from "node:fs/promises";
-import { open, readFile } from "node:fs/promises";
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { AppError } from "../../errors/app-error.ts";
 
 export const PAGE_BYTES = 4096;
@@ -25,10 +24,9 @@ export interface PageRun {
 }
 
 /** Finds the mapping of the memory file in a process; it is one piece whatever the guest's own layout. */
-export async function findRamMapping(pid: number, memoryFile: string): Promise<RamMapping> {
-  const maps = await readFile(`/proc/${pid}/maps`, "utf8");
+export function findRamMapping(pid: number, memoryFile: string): RamMapping {
   let mapping: RamMapping | undefined;
-  for (const line of maps.split("\n")) {
+  for (const line of readFileSync(`/proc/${pid}/maps`, "utf8").split("\n")) {
     if (!line.endsWith(` ${memoryFile}`)) continue;
     const [from = 0, to = 0] = line
       .slice(0, line.indexOf(" "))
@@ -47,16 +45,16 @@ export async function findRamMapping(pid: number, memoryFile: string): Promise<R
  * The pages a private mapping owns: anonymous (present, not from the file) or swapped out. Everything else is still the
  * file's and needs no saving.
  */
-export async function findChangedPages(pid: number, mapping: RamMapping): Promise<PageRun[]> {
-  const pagemap = await open(`/proc/${pid}/pagemap`);
+export function findOwnPages(pid: number, mapping: RamMapping): PageRun[] {
+  const pagemap = openSync(`/proc/${pid}/pagemap`, "r");
   try {
-    return await scan(pagemap, mapping);
+    return scan(pagemap, mapping);
   } finally {
-    await pagemap.close();
+    closeSync(pagemap);
   }
 }
 
-async function scan(pagemap: FileHandle, mapping: RamMapping): Promise<PageRun[]> {
+function scan(pagemap: number, mapping: RamMapping): PageRun[] {
   const runs: { firstPage: number; pages: number }[] = [];
   const total = mapping.bytes / PAGE_BYTES;
   const words = new Uint32Array(CHUNK_ENTRIES * 2);
@@ -65,8 +63,7 @@ async function scan(pagemap: FileHandle, mapping: RamMapping): Promise<PageRun[]
   for (let first = 0; first < total; first += CHUNK_ENTRIES) {
     const count = Math.min(CHUNK_ENTRIES, total - first);
     const at = (mapping.address / PAGE_BYTES + first) * ENTRY_BYTES;
-    const { bytesRead } = await pagemap.read(bytes, 0, count * ENTRY_BYTES, at);
-    if (bytesRead !== count * ENTRY_BYTES)
+    if (readSync(pagemap, bytes, 0, count * ENTRY_BYTES, at) !== count * ENTRY_BYTES)
       throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "The page map ended early" });
     for (let index = 0; index < count; index++) {
       const upper = words[index * 2 + 1] as number;

@@ -35,7 +35,7 @@ export function commandLine(spec: CommandLineSpec): string[] {
     "-accel",
     spec.acceleration === "kvm" ? "kvm" : `tcg,thread=multi,tb-size=${TRANSLATION_CACHE_MIB}`,
     "-cpu",
-    spec.acceleration === "kvm" ? "host" : "max",
+    spec.acceleration === "kvm" ? "host" : EMULATED_PROCESSOR,
     "-M",
     "microvm,acpi=on,rtc=on,memory-backend=ram0",
     "-object",
@@ -61,11 +61,11 @@ export function commandLine(spec: CommandLineSpec): string[] {
     "-append",
     spec.kernelArguments,
     ...drive("rootfs", spec.rootfs, "readonly=on"),
-    ...drive("upper", spec.upper, "discard=unmap"),
+    ...drive("upper", spec.upper, isClone ? "discard=unmap,cache=unsafe" : "discard=unmap"),
     "-netdev",
     `tap,id=n0,ifname=${spec.network.tap},script=no,downscript=no`,
     "-device",
-    `virtio-net-device,netdev=n0,mac=${spec.network.mac}`,
+    `virtio-net-device,netdev=n0,mac=${spec.network.mac},guest_announce=off`,
     "-device",
     "virtio-rng-device",
     "-sandbox",
@@ -73,6 +73,9 @@ export function commandLine(spec: CommandLineSpec): string[] {
     ...(isClone ? ["-incoming", "defer", "-global", "migration.send-configuration=off"] : []),
   ];
 }
+
+/** Everything but the checks of the kernel against itself, which end a translation block at every copy from user space. */
+const EMULATED_PROCESSOR = "max,-smap,-smep";
 
 /** Translated code kept per machine; the emulator's default of up to 1 GiB would bound density. */
 const TRANSLATION_CACHE_MIB = 128;

@@ -2,8 +2,12 @@ import { runCommand } from "../../util/run-command.ts";
 import type { Acceleration } from "./acceleration.ts";
 import type { GuestFiles } from "./command-line.ts";
 
-/** "reboot=t panic=-1": a guest that panics or powers off ends the monitor process. */
-export const BASE_ARGUMENTS = "console=ttyS0 reboot=t panic=-1 quiet";
+/**
+ * "reboot=t panic=-1": a guest that panics or powers off ends the monitor process. Watchdogs, pressure statistics, audit
+ * and security modules that nobody configures in here would run at every wake; Landlock, which applications use to
+ * confine themselves, stays.
+ */
+export const BASE_ARGUMENTS = "console=ttyS0 reboot=t panic=-1 quiet nowatchdog psi=0 audit=0 lsm=landlock";
 
 /**
  * The kernel command line for an acceleration. Under emulation the guest's time stamp counter is the host's, and its

@@ -14,8 +14,7 @@ import {
   type RestoreSpec,
   type TemplateFiles,
 } from "../engine.ts";
-import { applyDifference } from "../memory/page-difference.ts";
-import { findRamMapping } from "../memory/page-map.ts";
+import { DifferenceThread } from "../memory/difference-thread.ts";
 import { chooseAcceleration, type Acceleration } from "./acceleration.ts";
 import { commandLine, QMP_SOCKET, type CommandLineSpec, type GuestFiles } from "./command-line.ts";
 import { kernelArguments } from "./kernel-arguments.ts";
@@ -48,23 +47,41 @@ export async function openQemuEngine(options: QemuEngineOptions): Promise<Engine
   return new QemuEngine({ program, guest: options.guest, kernelArguments: append }, capabilities);
 }
 
-/** A snapshot loads only into the same monitor, kernel and kind of processor. */
+/** A snapshot loads only into the same monitor, kernel and virtual hardware. */
 async function fingerprint(version: string, acceleration: Acceleration, guest: GuestFiles): Promise<string> {
   const files = await Promise.all([guest.kernel, guest.initramfs].map((file) => stat(file)));
-  const parts = [version.split("\n")[0], acceleration, ...files.map((file) => file.size)];
+  const parts = [version.split("\n")[0], hardwareOf(acceleration), ...files.map((file) => file.size)];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+}
+
+/** All arguments that are not one machine's own. */
+function hardwareOf(acceleration: Acceleration): string[] {
+  return commandLine({
+    directory: "",
+    shape: { memoryMiB: 0, vcpus: 0 },
+    acceleration,
+    guest: { kernel: "", initramfs: "", tscMeter: "" },
+    kernelArguments: "",
+    memoryFile: "",
+    memoryIs: "clone",
+    rootfs: "",
+    upper: "",
+    network: { namespace: "", tap: "", mac: "" },
+  });
 }
 
 class QemuEngine implements Engine {
   readonly capabilities: EngineCapabilities;
   readonly #program: string;
   readonly #common: Pick<CommandLineSpec, "acceleration" | "guest" | "kernelArguments">;
+  readonly #differences = new DifferenceThread();
 
   constructor(
     { program, ...guest }: { program: string; guest: GuestFiles; kernelArguments: string },
     capabilities: EngineCapabilities,
   ) {
     this.#program = program;
+    this.#differences.warmUp();
     this.#common = { acceleration: capabilities.acceleration, ...guest };
     this.capabilities = capabilities;
   }
@@ -109,7 +126,7 @@ class QemuEngine implements Engine {
     const qmp = await QmpClient.open(join(handle.directory, QMP_SOCKET), ATTACH_TIMEOUT_MS);
     const { status } = await qmp.execute<{ status: string }>("query-status");
     const state = status === "running" ? "running" : status === "inmigrate" ? "incoming" : "paused";
-    return { machine: new QemuMachine(handle, qmp), state };
+    return { machine: new QemuMachine(handle, qmp, this.#differences), state };
   }
 
   async killStrays(directory: string, keep: ReadonlySet<number>): Promise<void> {
@@ -140,7 +157,7 @@ class QemuEngine implements Engine {
       await spec.onStarted?.(this.#machine(started, spec.directory, spec.template).handle);
       // Devices check their queues in guest memory when they load, so the memory comes first.
       if (difference !== undefined) {
-        await applyDifference(difference, started.pid, await findRamMapping(started.pid, memoryFile));
+        await this.#differences.run({ work: "load", pid: started.pid, base: memoryFile, file: difference });
       }
       const resumed = started.qmp.nextEvent("RESUME");
       await Promise.all([started.qmp.execute("migrate-incoming", { uri: DEVICE_STATE_URI }), resumed]);
@@ -162,6 +179,6 @@ class QemuEngine implements Engine {
   }
 
   #machine({ pid, startTicks, qmp }: StartedQemu, directory: string, template: TemplateFiles | undefined): QemuMachine {
-    return new QemuMachine({ pid, startTicks, directory, template }, qmp);
+    return new QemuMachine({ pid, startTicks, directory, template }, qmp, this.#differences);
   }
 }

@@ -2,19 +2,20 @@ import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../errors/app-error.ts";
 import { ENGINE_FILES, type Machine, type MachineHandle, type MachineStats, type SuspendResult } from "../engine.ts";
-import { writeDifference } from "../memory/page-difference.ts";
-import { findChangedPages, findRamMapping } from "../memory/page-map.ts";
-import { cpuSecondsOf, privateBytesOf, startTicksOf } from "./process-identity.ts";
+import type { DifferenceThread } from "../memory/difference-thread.ts";
+import { cpuSecondsOf, endProcess, privateBytesOf, startTicksOf } from "./process-identity.ts";
 import type { QmpClient } from "./qmp-client.ts";
 
 export class QemuMachine implements Machine {
   readonly handle: MachineHandle;
   readonly exited: Promise<void>;
   readonly #qmp: QmpClient;
+  readonly #differences: DifferenceThread;
 
-  constructor(handle: MachineHandle, qmp: QmpClient) {
+  constructor(handle: MachineHandle, qmp: QmpClient, differences: DifferenceThread) {
     this.handle = handle;
     this.#qmp = qmp;
+    this.#differences = differences;
     this.exited = qmp.closed;
   }
 
@@ -34,18 +35,19 @@ export class QemuMachine implements Machine {
     const devices = join(directory, ENGINE_FILES.devices);
     const pages = join(directory, ENGINE_FILES.changedPages);
     const [changedBytes] = await Promise.all([
-      this.#saveChangedPages(pid, join(template.directory, ENGINE_FILES.templateMemory), `${pages}.new`),
+      this.#differences.run({
+        work: "save",
+        pid,
+        base: join(template.directory, ENGINE_FILES.templateMemory),
+        file: `${pages}.new`,
+        alsoSync: join(directory, ENGINE_FILES.upper),
+      }),
       this.saveDevices(`${devices}.new`),
     ]);
     await rename(`${pages}.new`, pages);
     await rename(`${devices}.new`, devices);
     await syncDirectory(directory);
     return { changedBytes };
-  }
-
-  async #saveChangedPages(pid: number, memoryFile: string, into: string): Promise<number> {
-    const mapping = await findRamMapping(pid, memoryFile);
-    return writeDifference(into, pid, mapping, await findChangedPages(pid, mapping));
   }
 
   /** Everything but memory: processor, virtual devices, clock. Works on a stopped machine and leaves it stopped. */
@@ -63,13 +65,8 @@ export class QemuMachine implements Machine {
 
   async kill(): Promise<void> {
     const { pid, startTicks } = this.handle;
-    if ((await startTicksOf(pid)) === startTicks) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // gone in between
-      }
-    }
+    // The monitor's socket closes a moment before the process is gone.
+    if ((await startTicksOf(pid)) === startTicks) await endProcess(pid);
     await this.exited;
   }
 }
