@@ -94,14 +94,14 @@ export async function imageBecomes(aws: AwsCli, imageArn: string, wanted: string
   });
 }
 
-export function buildReason(aws: AwsCli, imageArn: string): Promise<string> {
+export function buildReason(aws: AwsCli, imageArn: string, version = "1.0"): Promise<string> {
   return aws.run(
     "lambda-microvms",
     "list-microvm-image-builds",
     "--image-identifier",
     imageArn,
     "--image-version",
-    "1.0",
+    version,
     "--region",
     regionOf(imageArn),
     "--query",
