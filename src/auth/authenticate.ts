@@ -24,17 +24,22 @@ export interface AuthenticateOptions {
   readonly now: Date;
 }
 
+/** What the request says of itself, none of it proven, helps to answer and to record it. */
+export interface Unauthenticated extends SigV4Refusal {
+  readonly signingName?: string;
+  readonly accessKeyId?: string;
+}
+
 /** Who signed the request, proven; the scope and the reason when that fails, so that each service can answer its own way. */
-export async function authenticate(
-  options: AuthenticateOptions,
-): Promise<Authenticated | (SigV4Refusal & { readonly signingName?: string })> {
+export async function authenticate(options: AuthenticateOptions): Promise<Authenticated | Unauthenticated> {
   const { request, credentials } = options;
   const claims = readSigV4Claims(request);
   if ("refused" in claims) return claims;
-  const { signingName, region } = claims;
-  const credential = await credentials.lookup(claims.accessKeyId);
+  const { signingName, region, accessKeyId } = claims;
+  const claimed = { signingName, accessKeyId };
+  const credential = await credentials.lookup(accessKeyId);
   if (!credential)
-    return { ...refuse("unknown-key", "The security token included in the request is invalid."), signingName };
+    return { ...refuse("unknown-key", "The security token included in the request is invalid."), ...claimed };
   const contentSha256 =
     signingName === "s3"
       ? s3PayloadHash(request, claims.expiresSeconds !== undefined)
@@ -42,11 +47,11 @@ export async function authenticate(
   if (contentSha256 === undefined) {
     return {
       ...refuse("malformed", "x-amz-content-sha256 must be the SHA-256 of the body or one of S3's payload words"),
-      signingName,
+      ...claimed,
     };
   }
   const signing = verifySigV4({ request, claims, credential, payloadHash: contentSha256, now: options.now });
-  if ("refused" in signing) return { ...signing, signingName };
+  if ("refused" in signing) return { ...signing, ...claimed };
   return { principal: credential.principal, region, signingName, signing, contentSha256 };
 }
 

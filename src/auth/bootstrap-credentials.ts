@@ -1,9 +1,9 @@
-import { randomBytes, randomInt } from "node:crypto";
 import { chmod, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { AppError } from "../errors/app-error.ts";
 import { writeFileDurably } from "../util/write-file-durably.ts";
+import { newAccessKey } from "./access-key.ts";
 import type { CredentialStore } from "./credentials.ts";
 
 export interface BootstrapKey {
@@ -54,11 +54,7 @@ async function readKey(file: string): Promise<z.infer<typeof keySchema> | undefi
 }
 
 async function makeKey(file: string): Promise<z.infer<typeof keySchema>> {
-  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-  const key = {
-    accessKeyId: `AKIA${Array.from({ length: 16 }, () => letters[randomInt(letters.length)]).join("")}`,
-    secretAccessKey: randomBytes(30).toString("base64"),
-  };
+  const key = newAccessKey("AKIA");
   await writeFileDurably(file, `${JSON.stringify(key, undefined, 2)}\n`, 0o600);
   return key;
 }

@@ -26,6 +26,7 @@ export interface UserIdentity {
 export interface SessionIdentity {
   readonly kind: "session";
   readonly role: RoleKey;
+  readonly roleArn: string;
   readonly roleId: string;
   readonly sessionName: string;
   readonly issuedAt: Date;

@@ -18,6 +18,8 @@ export type SigV4RefusalReason =
   | "malformed"
   | "unknown-key"
   | "invalid-token"
+  /** Temporary credentials past their time. */
+  | "expired-token"
   /** Signed too long ago, or in the future. */
   | "skewed"
   /** A presigned URL past its time. */

@@ -50,6 +50,9 @@ export function verifySigV4(options: VerifyOptions): SigningState | SigV4Refusal
   }
   const expected = signString(key, [ALGORITHM, claims.timestamp, claims.scope, sha256Hex(canonical)]);
   if (!equalSecrets(claims.signature, expected)) return refuse("mismatch", MISMATCH);
+  // told only to who holds the secret
+  if (credential.expiresAt && credential.expiresAt <= options.now)
+    return refuse("expired-token", "The security token included in the request is expired");
   return { key, timestamp: claims.timestamp, scope: claims.scope, seedSignature: expected };
 }
 

@@ -1,11 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
-import { authenticate, type Authenticated } from "../auth/authenticate.ts";
+import { authenticate, type Authenticated, type Unauthenticated } from "../auth/authenticate.ts";
 import type { CredentialStore } from "../auth/credentials.ts";
 import { detach, openPayload } from "../auth/signed-payload.ts";
-import { refuse, type SigV4Refusal } from "../auth/sigv4-request.ts";
+import type { Principal } from "../auth/principal.ts";
+import { refuse } from "../auth/sigv4-request.ts";
 import { ServiceFault } from "../errors/service-fault.ts";
 import { authFault } from "./auth-faults.ts";
+import type { CallAuthorizer } from "./call-access.ts";
 import { dispatch, type DispatchResult } from "./dispatch.ts";
 import { parseHttpRequest, type ParsedRequest } from "./http-request.ts";
 import { readBody } from "./protocol/read-body.ts";
@@ -18,17 +20,23 @@ export interface ApiEdge {
   readonly credentials: CredentialStore;
   /** Domains below which host names carry a bucket: `BUCKET.localhost`. */
   readonly baseDomains: readonly string[];
+  readonly authorizer: CallAuthorizer;
   readonly now: () => Date;
 }
 
 /** The answer to a call, with what the log is to say of it. */
 export interface AnsweredCall extends DispatchResult {
   readonly service?: string;
+  /** As claimed, also where the signature does not prove it. */
   readonly accessKeyId?: string;
+  /** Who signed, proven, and for which Region. */
+  readonly caller?: { readonly principal: Principal; readonly region: string };
 }
 
-interface RequestScope {
+export interface RequestScope {
   readonly requestId: string;
+  readonly sourceAddress?: string;
+  readonly userAgent?: string;
   readonly signal: AbortSignal;
 }
 
@@ -43,7 +51,7 @@ export async function handleCall(edge: ApiEdge, request: IncomingMessage, scope:
     return refused(guessed, fault, scope);
   }
   const body = new OnceRead(request);
-  let identity: Authenticated | (SigV4Refusal & { signingName?: string });
+  let identity: Authenticated | Unauthenticated;
   try {
     identity = await authenticate({
       request: parsed,
@@ -58,22 +66,24 @@ export async function handleCall(edge: ApiEdge, request: IncomingMessage, scope:
   const [service, ...others] = edge.registry.bySigningName(identity.signingName ?? "");
   if ("refused" in identity) {
     const speaker = service ?? guess(edge, parsed);
-    return refused(speaker, authFault(speaker?.definition.protocol ?? "restJson1", identity), scope);
+    const fault = authFault(speaker?.definition.protocol ?? "restJson1", identity);
+    return { ...refused(speaker, fault, scope), accessKeyId: identity.accessKeyId };
   }
+  const { principal, region } = identity;
+  const known = { accessKeyId: principal.accessKeyId, caller: { principal, region } };
   if (!service) {
     const speaker = guess(edge, parsed);
     const unknown = refuse(
       "mismatch",
       `Credential should be scoped to a service of this endpoint; it has no ${identity.signingName}`,
     );
-    return refused(speaker, authFault(speaker?.definition.protocol ?? "restJson1", unknown), scope);
+    return { ...refused(speaker, authFault(speaker?.definition.protocol ?? "restJson1", unknown), scope), ...known };
   }
   if (parsed.hasBareEquals && service.definition.protocol === "restJson1") {
     // As seen on the service with the "=" at the end of a nextToken (contract 1).
     const message = "The query is malformed: an equals sign in a value must be percent-encoded as %3D";
-    return refused(service, new ServiceFault("ValidationException", message, { status: 400 }), scope);
+    return { ...refused(service, new ServiceFault("ValidationException", message, { status: 400 }), scope), ...known };
   }
-  const { principal, region } = identity;
   const context = { ...scope, principal, accountId: principal.accountId, region };
   try {
     const addressed = identity.signingName === "s3" ? addressS3(edge, parsed) : { request: parsed };
@@ -83,14 +93,18 @@ export async function handleCall(edge: ApiEdge, request: IncomingMessage, scope:
       services: [service, ...others],
       request: { ...addressed.request, body: readable },
       context,
+      authorizer: edge.authorizer,
     });
-    return { ...result, service: service.definition.signingName, accessKeyId: principal.accessKeyId };
+    // what a refused upload still sends is read and dropped, or the connection would be stuck behind it
+    if (result.fault) readable.destroy();
+    return { ...result, ...known, service: service.definition.signingName };
   } catch (cause) {
     const isPath = cause instanceof URIError;
     const fault = isPath
       ? new ServiceFault("InvalidURI", "Couldn't parse the specified URI.", { status: 400, cause })
       : cause;
-    return refused(service, fault instanceof ServiceFault ? fault : service.protocol.internalFault(fault), scope);
+    const told = fault instanceof ServiceFault ? fault : service.protocol.internalFault(fault);
+    return { ...refused(service, told, scope), ...known };
   }
 }
 

@@ -10,6 +10,7 @@ const JSON_NAMES: Naming = {
   malformed: "IncompleteSignatureException",
   "unknown-key": "UnrecognizedClientException",
   "invalid-token": "UnrecognizedClientException",
+  "expired-token": "ExpiredTokenException",
   skewed: "InvalidSignatureException",
   expired: "InvalidSignatureException",
   mismatch: "InvalidSignatureException",
@@ -25,6 +26,7 @@ const NAMES: Readonly<Record<WireProtocol, Naming>> = {
     malformed: "IncompleteSignature",
     "unknown-key": "InvalidClientTokenId",
     "invalid-token": "InvalidClientTokenId",
+    "expired-token": "ExpiredToken",
     skewed: "SignatureDoesNotMatch",
     expired: "SignatureDoesNotMatch",
     mismatch: "SignatureDoesNotMatch",
@@ -35,6 +37,7 @@ const NAMES: Readonly<Record<WireProtocol, Naming>> = {
     malformed: "AuthorizationHeaderMalformed",
     "unknown-key": "InvalidAccessKeyId",
     "invalid-token": "InvalidToken",
+    "expired-token": "ExpiredToken",
     skewed: "RequestTimeTooSkewed",
     expired: "AccessDenied",
     mismatch: "SignatureDoesNotMatch",
@@ -46,9 +49,16 @@ const S3_MESSAGES: Partial<Naming> = {
   missing: "Access Denied",
   "unknown-key": "The AWS Access Key Id you provided does not exist in our records.",
   skewed: "The difference between the request time and the current time is too large.",
+  "invalid-token": "The provided token is malformed or otherwise invalid.",
+  "expired-token": "The provided token has expired.",
 };
 
-const S3_BAD_REQUESTS: ReadonlySet<SigV4RefusalReason> = new Set(["unsupported", "malformed", "invalid-token"]);
+const S3_BAD_REQUESTS: ReadonlySet<SigV4RefusalReason> = new Set([
+  "unsupported",
+  "malformed",
+  "invalid-token",
+  "expired-token",
+]);
 
 export function authFault(protocol: WireProtocol, { refused, message }: SigV4Refusal): ServiceFault {
   const isS3 = protocol === "restXml";

@@ -5,6 +5,9 @@ export interface OperationContext {
   readonly principal: Principal;
   readonly accountId: string;
   readonly region: string;
+  /** Where the request came from, for policies and the audit trail. */
+  readonly sourceAddress?: string;
+  readonly userAgent?: string;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
 }

@@ -24,6 +24,12 @@ export const OPTIONS = {
     default: "123456789012",
     help: "Account id of the bootstrap key.",
   },
+  accountsFile: {
+    env: "CATNAP_ACCOUNTS",
+    schema: z.string().regex(/^(\/.*)?$/, "an absolute path"),
+    default: "",
+    help: "JSON file of further accounts, users, access keys and their policies (docs/permissions.md).",
+  },
   bind: {
     env: "CATNAP_BIND",
     schema: z.string().min(1),

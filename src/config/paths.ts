@@ -18,6 +18,8 @@ export interface HomePaths {
   readonly log: string;
 }
 
+  /** One JSON line per API call. */
+  readonly auditLog: string;
 export function homePaths(home: string): HomePaths {
   return {
     home,
@@ -35,3 +37,4 @@ export function homePaths(home: string): HomePaths {
     log: join(home, "catnap.log"),
   };
 }
+    auditLog: join(home, "audit.log"),

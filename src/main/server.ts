@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import type { Server } from "node:http";
 import { openCertificateAuthority } from "../auth/certificate-authority.ts";
-import { openBootstrapCredentials } from "../auth/bootstrap-credentials.ts";
 import { openJweEndpointTokens } from "../auth/jwe-endpoint-tokens.ts";
 import { createRoleAuthorizer } from "../auth/authorizer-roles.ts";
 import { createApiServer } from "../aws/api-server.ts";
@@ -27,6 +26,7 @@ import { microvmStore } from "../store/microvm-store.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { Cleanup } from "../util/cleanup.ts";
 import { lockHome } from "./home-lock.ts";
+import { openAccess } from "./access.ts";
 import { listenOnLoopback } from "./listen.ts";
 
 const EXPIRY_INTERVAL_MS = 10 * 60 * 1000;
@@ -114,15 +114,18 @@ async function open({ config, paths, log, cleanup }: Opening): Promise<RunningSe
   });
   endpointPort = (await proxy.listen()).port;
   cleanup.add(() => proxy.close());
-  const { store: credentials, key } = await openBootstrapCredentials(paths.home, config.accountId);
+  const access = await openAccess({ config, paths, store, log });
+  cleanup.add(() => access.audit.close());
   const api = createApiServer({
     services: [
       createLambdaMicrovmsService({ store, microvms: supervisor, tokens, builds }),
       createS3Service({ store, objectsDirectory: paths.objects }),
       createIamService({ store }),
-      createStsService(),
+      createStsService({ store, sessions: access.sessions, authorizer: access.callers }),
     ],
-    credentials,
+    credentials: access.credentials,
+    authorizer: access.authorizer,
+    audit: access.audit,
     baseDomains: [config.domain],
     log,
   });
@@ -140,7 +143,7 @@ async function open({ config, paths, log, cleanup }: Opening): Promise<RunningSe
     accountId: config.accountId,
     domain: config.domain,
     caBundle: certificates.bundleFile,
-    credentials: key.file,
+    credentials: access.bootstrapKey.file,
     acceleration: engine.capabilities.acceleration,
   };
   await writeFile(paths.serverInfo, `${JSON.stringify(info, null, 2)}\n`, { mode: 0o600 });

@@ -59,3 +59,8 @@ export function parseRoleArn(text: string): RoleArn | undefined {
 export function roleArn({ accountId, path, name }: RoleArn): string {
   return `arn:aws:iam::${accountId}:role${path}${name}`;
 }
+
+/** Temporary credentials of a role; the role's path is not part of it. */
+export function roleSessionArn(of: { accountId: string; roleName: string; sessionName: string }): string {
+  return `arn:aws:sts::${of.accountId}:assumed-role/${of.roleName}/${of.sessionName}`;
+}

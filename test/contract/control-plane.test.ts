@@ -10,6 +10,8 @@ import {
 import * as microvms from "@aws-sdk/client-lambda-microvms";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { expect, onTestFinished, test } from "vitest";
+import { createCallerAuthorizer } from "../../src/auth/caller-authorizer.ts";
+import { createRoleSessions } from "../../src/auth/role-sessions.ts";
 import { createApiServer } from "../../src/aws/api-server.ts";
 import { createIamService } from "../../src/aws/iam/iam-service.ts";
 import { createStsService } from "../../src/aws/sts/sts-service.ts";
@@ -32,7 +34,15 @@ const APP = imageArnOf("app");
 async function useClients() {
   const { service, store, builds, microvms: lives } = await useLambdaMicrovms();
   const server = createApiServer({
-    services: [service, createIamService({ store }), createStsService()],
+    services: [
+      service,
+      createIamService({ store }),
+      createStsService({
+        store,
+        sessions: createRoleSessions({ store }),
+        authorizer: createCallerAuthorizer({ store }),
+      }),
+    ],
     credentials: {
       lookup: async (id: string) =>
         id === CONTEXT.principal.accessKeyId ? { secretAccessKey: SECRET, principal: CONTEXT.principal } : undefined,

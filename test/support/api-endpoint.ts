@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { CredentialStore } from "../../src/auth/credentials.ts";
-import { createApiServer } from "../../src/aws/api-server.ts";
+import { createApiServer, type ApiServerOptions } from "../../src/aws/api-server.ts";
 import type { ServiceDefinition } from "../../src/aws/service.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -35,10 +35,13 @@ export interface ApiEndpoint {
 }
 
 /** Serves on a free port of 127.0.0.1 until the test ends. */
-export async function useApiEndpoint(services: readonly ServiceDefinition[]): Promise<ApiEndpoint> {
+export async function useApiEndpoint(
+  services: readonly ServiceDefinition[],
+  options: Partial<ApiServerOptions> = {},
+): Promise<ApiEndpoint> {
   const lines: object[] = [];
   const log = { info: (values: object) => void lines.push(values), error: (values: object) => void lines.push(values) };
-  const server = createApiServer({ services, credentials: testCredentials, baseDomains: ["localhost"], log });
+  const server = createApiServer({ services, credentials: testCredentials, baseDomains: ["localhost"], log, ...options });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(async () => {
     server.closeAllConnections();

@@ -104,7 +104,7 @@ export async function openCopySource(
 }
 
 /** "bucket/key" or "/bucket/key", percent-encoded, possibly with `?versionId=null`. */
-function parseCopySource(source: string): { bucket: string; key: string } {
+export function parseCopySource(source: string): { bucket: string; key: string } {
   const [path = "", query] = source.split("?", 2);
   let decoded: string;
   try {

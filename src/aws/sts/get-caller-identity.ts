@@ -1,15 +1,13 @@
 import type { GetCallerIdentityCommandInput, GetCallerIdentityCommandOutput } from "@aws-sdk/client-sts";
+import { userIdOf } from "../../auth/caller-context.ts";
 import type { Operation } from "../service.ts";
 
-/** The account id is the user id of the account's root, as at STS; anybody else is known by their access key. */
+/** Needs no permission: whoever can sign may know who they are. */
 export const getCallerIdentity: Operation<
   GetCallerIdentityCommandInput,
   Omit<GetCallerIdentityCommandOutput, "$metadata">
-> = async (_input, { principal }) => {
-  const isRoot = principal.arn.endsWith(":root");
-  return {
-    UserId: isRoot ? principal.accountId : principal.accessKeyId,
-    Account: principal.accountId,
-    Arn: principal.arn,
-  };
-};
+> = async (_input, { principal }) => ({
+  UserId: userIdOf(principal),
+  Account: principal.accountId,
+  Arn: principal.arn,
+});

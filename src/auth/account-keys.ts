@@ -1,0 +1,96 @@
+import { readFile, stat } from "node:fs/promises";
+import { z } from "zod";
+import { AppError } from "../errors/app-error.ts";
+import type { Credential, CredentialStore } from "./credentials.ts";
+import { parsePolicy } from "./policy-document.ts";
+import type { NamedPolicy } from "./policy.ts";
+
+/** Name of the user that is the account itself and may do everything in it. */
+const ROOT = "root";
+
+const key = z.strictObject({
+  // ASIA is kept for temporary credentials
+  accessKeyId: z.string().regex(/^(?!ASIA)[A-Z0-9]{16,128}$/, "16 to 128 capital letters and digits, not ASIA…"),
+  secretAccessKey: z.string().min(16).max(128),
+});
+
+const user = z.strictObject({
+  name: z.string().regex(/^[\w+=,.@-]{1,64}$/),
+  keys: z.array(key).max(10),
+  /** Policy documents by name; the root has and needs none. */
+  policies: z.record(z.string().min(1).max(128), z.unknown()).default({}),
+});
+
+const accountsFile = z.strictObject({
+  accounts: z.array(z.strictObject({ accountId: z.string().regex(/^\d{12}$/), users: z.array(user) })),
+});
+
+type User = z.output<typeof user>;
+
+/** Access keys of further accounts and users, from a JSON file (docs/permissions.md); "" for none. */
+export async function openAccountKeys(file: string): Promise<CredentialStore> {
+  const keys = file === "" ? new Map<string, Credential>() : await readKeys(file);
+  return { lookup: async (accessKeyId) => keys.get(accessKeyId) };
+}
+
+async function readKeys(file: string): Promise<Map<string, Credential>> {
+  const parsed = accountsFile.safeParse(await readJson(file));
+  if (!parsed.success) throw invalid(file, z.prettifyError(parsed.error));
+  const keys = new Map<string, Credential>();
+  for (const { accountId, users } of parsed.data.accounts) {
+    for (const each of users) {
+      for (const [accessKeyId, credential] of credentialsOf(file, accountId, each)) {
+        if (keys.has(accessKeyId)) throw invalid(file, `the access key ${accessKeyId} is listed twice`);
+        keys.set(accessKeyId, credential);
+      }
+    }
+  }
+  return keys;
+}
+
+async function readJson(file: string): Promise<unknown> {
+  try {
+    const { mode } = await stat(file);
+    if ((mode & 0o077) !== 0) throw invalid(file, "others than its owner may read it; run chmod 600 on it");
+    return JSON.parse(await readFile(file, "utf8"));
+  } catch (cause) {
+    if (cause instanceof AppError) throw cause;
+    // JSON.parse quotes what it read, which may be a secret
+    if (cause instanceof SyntaxError) throw invalid(file, "it is not JSON");
+    throw invalid(file, "it cannot be read", cause);
+  }
+}
+
+function credentialsOf(file: string, accountId: string, of: User): [string, Credential][] {
+  const isRoot = of.name === ROOT;
+  if (isRoot && Object.keys(of.policies).length > 0) throw invalid(file, "the root of an account takes no policies");
+  const policies = Object.entries(of.policies).map(([name, document]) => readPolicy(file, of.name, name, document));
+  return of.keys.map(({ accessKeyId, secretAccessKey }) => [
+    accessKeyId,
+    {
+      secretAccessKey,
+      principal: {
+        arn: `arn:aws:iam::${accountId}:${isRoot ? "root" : `user/${of.name}`}`,
+        accountId,
+        accessKeyId,
+        isAdministrator: isRoot,
+        ...(!isRoot && { identity: { kind: "user" as const, name: of.name, policies } }),
+      },
+    },
+  ]);
+}
+
+function readPolicy(file: string, userName: string, name: string, document: unknown): NamedPolicy {
+  try {
+    return {
+      name: `policy "${name}" of user ${userName}`,
+      document: parsePolicy(JSON.stringify(document), "identity"),
+    };
+  } catch (cause) {
+    throw invalid(file, `policy "${name}" of user ${userName}: ${cause instanceof Error ? cause.message : ""}`, cause);
+  }
+}
+
+function invalid(file: string, why: string, cause?: unknown): AppError {
+  return new AppError("ERR_CONFIG_INVALID", { message: `CATNAP_ACCOUNTS: ${file}: ${why}`, cause });
+}

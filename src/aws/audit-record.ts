@@ -1,0 +1,120 @@
+import { randomUUID } from "node:crypto";
+import type { Principal } from "../auth/principal.ts";
+import { userIdOf } from "../auth/caller-context.ts";
+import type { AnsweredCall } from "./api-call.ts";
+
+/** One call in the shape of a CloudTrail record (contract 11), and what Catnap decided about it. */
+export interface AuditRecord {
+  readonly eventVersion: "1.11";
+  readonly eventTime: string;
+  readonly eventID: string;
+  readonly eventType: "AwsApiCall";
+  readonly eventSource: string;
+  readonly eventName: string;
+  readonly readOnly: boolean;
+  readonly awsRegion?: string;
+  readonly requestID: string;
+  readonly sourceIPAddress?: string;
+  readonly userAgent?: string;
+  readonly recipientAccountId?: string;
+  readonly userIdentity: object;
+  readonly requestParameters: object;
+  readonly resources?: readonly { readonly ARN: string }[];
+  readonly errorCode?: string;
+  readonly additionalEventData: object;
+}
+
+export interface AuditedRequest {
+  readonly requestId: string;
+  readonly at: Date;
+  readonly durationMs: number;
+  readonly sourceAddress?: string;
+  readonly userAgent?: string;
+}
+
+/** Members that name things; everything else of a request, which may be secret or large, stays out. */
+const NAMING_MEMBERS = [
+  "imageIdentifier",
+  "imageVersion",
+  "microvmIdentifier",
+  "buildId",
+  "name",
+  "buildRoleArn",
+  "executionRoleArn",
+  "Resource",
+  "Identifier",
+  "Name",
+  "OperatorRole",
+  "Bucket",
+  "Key",
+  "CopySource",
+  "Prefix",
+  "RoleName",
+  "PolicyName",
+  "RoleArn",
+  "RoleSessionName",
+  "logGroupName",
+  "logGroupIdentifier",
+  "logStreamName",
+  "logGroupNamePrefix",
+] as const;
+
+const MAX_VALUE_CHARACTERS = 1024;
+const MAX_RESOURCES = 20;
+
+export function auditRecord(call: AnsweredCall, request: AuditedRequest): AuditRecord {
+  const { service, operation, caller, access, fault } = call;
+  return {
+    eventVersion: "1.11",
+    eventTime: request.at.toISOString(),
+    eventID: randomUUID(),
+    eventType: "AwsApiCall",
+    eventSource: `${service ?? "unknown"}.amazonaws.com`,
+    eventName: operation ?? "Unknown",
+    readOnly: /^(Get|List|Head|Describe|Filter)/.test(operation ?? ""),
+    awsRegion: caller?.region,
+    requestID: request.requestId,
+    sourceIPAddress: request.sourceAddress,
+    userAgent: request.userAgent?.slice(0, MAX_VALUE_CHARACTERS),
+    recipientAccountId: caller?.principal.accountId,
+    userIdentity: caller ? identityOf(caller.principal) : { type: "Unknown", accessKeyId: call.accessKeyId },
+    requestParameters: names(call.input ?? {}),
+    resources: resourcesOf(call),
+    errorCode: fault?.shape,
+    additionalEventData: {
+      decision: decisionOf(call),
+      reason: access ? (access.allowed ? access.by : access.why) : undefined,
+      action: access && !access.allowed ? access.action : undefined,
+      httpStatus: call.response.status,
+      durationMs: request.durationMs,
+    },
+  };
+}
+
+function identityOf(principal: Principal): object {
+  const { identity, isAdministrator, arn, accountId, accessKeyId } = principal;
+  const type = isAdministrator ? "Root" : identity?.kind === "session" ? "AssumedRole" : "IAMUser";
+  const userName = identity?.kind === "user" ? identity.name : undefined;
+  return { type, principalId: userIdOf(principal), arn, accountId, accessKeyId, userName };
+}
+
+function decisionOf({ caller, access }: AnsweredCall): string {
+  if (!caller) return "not authenticated";
+  if (!access) return caller.principal.isAdministrator ? "allowed: the root of the account" : "not asked";
+  return access.allowed ? "allowed" : "denied";
+}
+
+function resourcesOf({ access }: AnsweredCall): { ARN: string }[] | undefined {
+  if (!access) return undefined;
+  const arns = access.allowed ? access.resources.slice(0, MAX_RESOURCES) : [access.resource];
+  return arns.map((ARN) => ({ ARN }));
+}
+
+function names(input: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(
+    NAMING_MEMBERS.flatMap((name) => {
+      const value = input[name];
+      return typeof value === "string" ? [[name, value.slice(0, MAX_VALUE_CHARACTERS)]] : [];
+    }),
+  );
+}

@@ -1,0 +1,62 @@
+import type { CallerAuthorizer } from "../../auth/caller-authorizer.ts";
+import { callerContext } from "../../auth/caller-context.ts";
+import { findRole } from "../../store/iam-store.ts";
+import type { Store } from "../../store/store.ts";
+import type { CallAuthorizer } from "../call-access.ts";
+import { IAM_PERMISSIONS } from "./iam-permissions.ts";
+import { createImageFacts } from "./image-facts.ts";
+import { LAMBDA_PERMISSIONS, STS_PERMISSIONS } from "./lambda-permissions.ts";
+import { LOGS_PERMISSIONS } from "./logs-permissions.ts";
+import { onAnything, type PermissionScope, type PermissionTable } from "./permission.ts";
+import { S3_PERMISSIONS } from "./s3-permissions.ts";
+
+/** Every operation's permissions, by signing name. */
+export const PERMISSIONS: Readonly<Record<string, PermissionTable>> = {
+  lambda: LAMBDA_PERMISSIONS,
+  s3: S3_PERMISSIONS,
+  logs: LOGS_PERMISSIONS,
+  iam: IAM_PERMISSIONS,
+  sts: STS_PERMISSIONS,
+};
+
+export interface CallAuthorizerOptions {
+  readonly store: Store;
+  readonly authorizer: CallerAuthorizer;
+  readonly now?: () => Date;
+}
+
+/** Asks the caller's policies for everything that an operation needs. */
+export function createCallAuthorizer(options: CallAuthorizerOptions): CallAuthorizer {
+  const { store, authorizer, now = () => new Date() } = options;
+  const images = createImageFacts(store);
+  return {
+    async authorize({ signingName, operation, input, context }) {
+      const scope: PermissionScope = {
+        accountId: context.accountId,
+        region: context.region,
+        images,
+        roleArn: async (name) => (await findRole(store.db, { accountId: context.accountId, name }))?.arn,
+      };
+      const rule = PERMISSIONS[signingName]?.[operation] ?? onAnything(`${signingName}:${operation}`);
+      const needed = await rule(input, scope);
+      const keys = callerContext(context.principal, { ...context, now: now() });
+      const judge = await authorizer.judgeOf(context.principal);
+      const reasons = new Set<string>();
+      for (const { action, resource, context: own = new Map() } of needed) {
+        const decision = judge({
+          action,
+          resource,
+          context: new Map([...keys, ...own, ...(await resourceTags(scope, resource))]),
+        });
+        if (!decision.allowed) return { allowed: false, action, resource, why: decision.why };
+        if (decision.by !== undefined) reasons.add(decision.by);
+      }
+      return { allowed: true, resources: needed.map(({ resource }) => resource), by: [...reasons].join("; ") };
+    },
+  };
+}
+
+async function resourceTags({ accountId, images }: PermissionScope, resource: string): Promise<[string, string][]> {
+  const tags = await images.tagsOf(accountId, resource);
+  return Object.entries(tags).map(([key, value]) => [`aws:resourcetag/${key.toLowerCase()}`, value]);
+}
