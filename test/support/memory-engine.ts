@@ -1,4 +1,4 @@
-import { access, writeFile } from "node:fs/promises";
+import { access, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   ENGINE_FILES,
@@ -11,7 +11,7 @@ import {
   type TemplateFiles,
 } from "../../src/engine/engine.ts";
 
-type Phase = "running" | "paused" | "gone";
+type Phase = "running" | "paused" | "incoming" | "gone";
 
 /** An engine without machines, for unit tests of the lifecycle only: it records what was asked and can be told to fail. */
 export class MemoryEngine implements Engine {
@@ -35,8 +35,9 @@ export class MemoryEngine implements Engine {
   }
 
   async resume(spec: RestoreSpec): Promise<Machine> {
-    await access(join(spec.directory, ENGINE_FILES.changedPages));
-    return this.#start("resume", spec.directory, spec);
+    const saved = await readFile(join(spec.directory, ENGINE_FILES.changedPages), "utf8");
+    await access(join(spec.directory, ENGINE_FILES.devices));
+    return this.#start("resume", spec.directory, spec, Number(saved));
   }
 
   async attach(handle: MachineHandle): Promise<AttachedMachine | undefined> {
@@ -68,10 +69,24 @@ export class MemoryEngine implements Engine {
     throw new Error(`${call} fails on request`);
   }
 
-  async #start(call: string, directory: string, spec: RestoreSpec | undefined): Promise<Machine> {
+  /** A request to the one machine that works in `directory`; what its memory and its disk count after it. */
+  async serve(directory: string): Promise<{ memory: number; disk: number }> {
+    const running = [...this.machines.values()].filter(
+      (machine) => machine.phase === "running" && machine.handle.directory === directory,
+    );
+    if (running.length !== 1) throw new Error(`${running.length} machines run in ${directory}`);
+    const disk = join(directory, ENGINE_FILES.upper);
+    const onDisk = Number(await readFile(disk, "utf8")) + 1;
+    await writeFile(disk, String(onDisk));
+    return { memory: ++running[0]!.memory, disk: onDisk };
+  }
+
+  async #start(call: string, directory: string, spec: RestoreSpec | undefined, memory = 0): Promise<Machine> {
     this.check(call);
     const pid = this.#nextPid++;
     const machine = new MemoryMachine(this, { pid, startTicks: "1", directory, template: spec?.template });
+    machine.memory = memory;
+    if (spec?.isPaused) await machine.pause();
     this.machines.set(pid, machine);
     try {
       await spec?.onStarted?.(machine.handle);
@@ -79,14 +94,17 @@ export class MemoryEngine implements Engine {
       machine.end();
       throw cause;
     }
+    machine.phase = "running";
     return machine;
   }
 }
 
 export class MemoryMachine implements Machine {
-  readonly handle: MachineHandle;
+  handle: MachineHandle;
   readonly exited: Promise<void>;
-  phase: Phase = "running";
+  phase: Phase = "incoming";
+  /** Requests served, as its memory knows it. */
+  memory = 0;
   readonly #engine: MemoryEngine;
   #onExit: () => void = () => {};
 
@@ -106,12 +124,17 @@ export class MemoryMachine implements Machine {
     this.phase = "running";
   }
 
+  async moveTo(directory: string): Promise<void> {
+    await rename(this.handle.directory, directory);
+    this.handle = { ...this.handle, directory };
+  }
+
   async suspend() {
     this.#mustLive();
     this.phase = "paused";
     this.#engine.check("suspend");
     const { changedPages, devices } = ENGINE_FILES;
-    for (const name of [changedPages, devices]) await writeFile(join(this.handle.directory, name), "saved");
+    for (const name of [changedPages, devices]) await writeFile(join(this.handle.directory, name), String(this.memory));
     return { changedBytes: 1 };
   }
 

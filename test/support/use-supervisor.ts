@@ -13,7 +13,8 @@ import type { HookSettings } from "../../src/model/hooks.ts";
 import { microvmStore, type MicrovmStore } from "../../src/store/microvm-store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import type { Store } from "../../src/store/store.ts";
-import { MemoryEngine } from "./memory-engine.ts";
+import type { AttachedMachine, Machine } from "../../src/engine/engine.ts";
+import { MemoryEngine, MemoryMachine } from "./memory-engine.ts";
 
 const ACCOUNT = "123456789012";
 const ARN = `arn:aws:lambda:us-east-1:${ACCOUNT}:microvm-image:app`;
@@ -108,8 +109,11 @@ export async function useSupervisor({ hooks, dozeMs = 60_000 }: SupervisorSettin
   const guest = new ScriptedGuest();
   if (hooks !== undefined) await guest.listen();
   const leased = new Set<number>();
+  /** Since the last start. */
+  const adopted = new Set<number>();
   const lease = (number: number) => {
     leased.add(number);
+    adopted.add(number);
     return {
       number,
       network: { namespace: "n", tap: "t", mac: "m" },
@@ -120,26 +124,61 @@ export async function useSupervisor({ hooks, dozeMs = 60_000 }: SupervisorSettin
   let nextSlot = FIRST_SLOT;
   const log = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
   const rows = failingStore(microvmStore(store));
-  const restart = () =>
-    new MicrovmSupervisor({
-      engine,
-      slots: {
-        acquire: async () => lease(nextSlot++),
-        adopt: (number) => (leased.has(number) ? lease(number) : undefined),
-      },
-      openLink: () => guest.link,
-      store: rows.store,
+  const slots = {
+    acquire: async () => lease(nextSlot++),
+    adopt: (number: number) => (leased.has(number) ? lease(number) : undefined),
+  };
+  const restart = (gate: Gate = open) => {
+    adopted.clear();
+    return new MicrovmSupervisor({
+      engine: gated(engine, gate),
+      slots: gated(slots, gate),
+      openLink: () => gated(guest.link, gate),
+      store: gated(rows.store, gate),
       log: log as never,
       microvmsDirectory: join(home, "microvms"),
       dozeMs,
       hostId: "h",
       endpointSuffix: (region) => `.lambda-microvm.${region}.localhost`,
     });
+  };
   const supervisor = restart();
   await supervisor.recover();
   const directoryOf = (view: MicrovmView) => join(home, "microvms", view.microvmId);
-  return { supervisor, engine, guest, leased, restart, log, rows, store, directoryOf };
+  const isSlotInUse = (number: number) => adopted.has(number);
+  return { supervisor, engine, guest, leased, restart, log, rows, store, directoryOf, isSlotInUse };
 }
+
+/** What every step to the outside passes before and after it. */
+export type Gate = () => Promise<void>;
+
+const open: Gate = async () => {};
+
+/** The same object behind a gate, and the machines it gives out too. */
+function gated<T extends object>(target: T, gate: Gate): T {
+  if (gate === open) return target;
+  return new Proxy(target, {
+    get(_, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== "function" || name === "adopt" || name === "events") return bound(member, target);
+      return async (...given: unknown[]) => {
+        await gate();
+        const result: unknown = await Reflect.apply(member, target, given);
+        await gate();
+        return isMachine(result) ? gated(result, gate) : isAttached(result) ? attached(result, gate) : result;
+      };
+    },
+  });
+}
+
+function bound(member: unknown, target: object): unknown {
+  return typeof member === "function" ? (member.bind(target) as unknown) : member;
+}
+
+const attached = (found: AttachedMachine, gate: Gate) => ({ ...found, machine: gated(found.machine, gate) });
+const isMachine = (value: unknown): value is Machine => value instanceof MemoryMachine;
+const isAttached = (value: unknown): value is AttachedMachine =>
+  typeof value === "object" && value !== null && "machine" in value;
 
 /** A full disk, by order: updates throw while `isFull`. */
 function failingStore(store: MicrovmStore) {
@@ -164,7 +203,7 @@ async function insertImage({ db }: Store, home: string, hooks: HookSettings | un
     hooks,
   };
   await mkdir(image.template.directory);
-  await writeFile(join(image.template.directory, "disk.upper"), "upper");
+  await writeFile(join(image.template.directory, "disk.upper"), "0");
   await db
     .insertInto("images")
     .values({

@@ -1,0 +1,194 @@
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import {
+  knock,
+  POLICY,
+  reaches,
+  runRequest,
+  useRunning,
+  useSupervisor,
+  type ScriptedGuest,
+} from "../../test/support/use-supervisor.ts";
+import { AppError } from "../errors/app-error.ts";
+
+type World = Awaited<ReturnType<typeof useSupervisor>>;
+
+const HOOKS = { port: 9000, ready: 30, suspend: 30, resume: 30 };
+const LOST = "The virtual machine of this MicroVM ended unexpectedly.";
+const stateOf = async ({ supervisor }: World, id: string) => (await supervisor.get(id))?.state;
+
+/** The guest's app takes this call as a sign. */
+function during(guest: ScriptedGuest, hook: string, happens: () => void): void {
+  guest.answers.set(hook, (_request, response) => {
+    happens();
+    response.writeHead(200).end();
+  });
+}
+
+test("a machine killed while running ends its microVM, and no other", async () => {
+  const { supervisor, engine, leased } = await useSupervisor();
+  const [one, other] = [await useRunning(supervisor), await useRunning(supervisor)];
+  [...engine.machines.values()].find(({ handle }) => handle.directory.endsWith(one.microvmId))?.end();
+  expect((await reaches(supervisor, one, "TERMINATED")).stateReason).toBe(LOST);
+  expect(await knock(supervisor, one)).toEqual({ refused: "gone" });
+  expect(await knock(supervisor, other)).not.toHaveProperty("refused");
+  expect([engine.living, leased.size]).toEqual([1, 1]);
+});
+
+test("a machine killed while it is being suspended ends its microVM", async () => {
+  const { supervisor, engine, guest, leased } = await useSupervisor({ hooks: HOOKS });
+  const view = await useRunning(supervisor);
+  during(guest, "suspend", () => engine.kill());
+  await supervisor.suspend(view.microvmId);
+  expect((await reaches(supervisor, view, "TERMINATED")).stateReason).toBe(LOST);
+  expect(leased.size).toBe(0);
+});
+
+test("a machine killed while it dozes costs nothing: it sleeps on, frees its slot and wakes from disk", async () => {
+  const world = await useSupervisor();
+  const { supervisor, engine, leased } = world;
+  const view = await useRunning(supervisor);
+  await engine.serve(world.directoryOf(view));
+  await supervisor.suspend(view.microvmId);
+  engine.kill();
+  await expect.poll(() => leased.size).toBe(0);
+  expect(await stateOf(world, view.microvmId)).toBe("SUSPENDED");
+  expect(await knock(supervisor, view)).not.toHaveProperty("refused");
+  expect(await engine.serve(world.directoryOf(view))).toEqual({ memory: 2, disk: 2 });
+  expect([engine.living, leased.size]).toEqual([1, 1]);
+});
+
+test("a disk that is full during a suspend leaves the microVM running, its files gone and its idle time started anew", async () => {
+  const world = await useSupervisor();
+  const { supervisor, engine, log } = world;
+  const view = await useRunning(supervisor);
+  await engine.serve(world.directoryOf(view));
+  engine.failNext = "suspend";
+  await writeFile(join(world.directoryOf(view), "memory.diff.new"), "half");
+  await supervisor.suspend(view.microvmId);
+  expect(await stateOf(world, view.microvmId)).toBe("RUNNING");
+  expect(await knock(supervisor, view)).not.toHaveProperty("refused");
+  expect(await engine.serve(world.directoryOf(view))).toEqual({ memory: 2, disk: 2 });
+  expect((await readdir(world.directoryOf(view))).filter((name) => name.startsWith("memory"))).toEqual([]);
+  expect(log.error).toHaveBeenCalledWith(expect.anything(), expect.stringMatching(/^suspend failed, nothing is lost/));
+  await supervisor.suspend(view.microvmId);
+  expect(await stateOf(world, view.microvmId)).toBe("SUSPENDED");
+});
+
+test("a store that is full stops no running microVM and loses no sleeper", async () => {
+  const world = await useSupervisor();
+  const { supervisor, rows, engine, leased, restart } = world;
+  const [running, sleeping] = [await useRunning(supervisor), await useRunning(supervisor)];
+  await supervisor.suspend(sleeping.microvmId);
+  rows.isFull = true;
+  await supervisor.suspend(running.microvmId);
+  expect(await stateOf(world, running.microvmId)).toBe("RUNNING");
+  expect(await knock(supervisor, running)).not.toHaveProperty("refused");
+  expect(await knock(supervisor, sleeping)).not.toHaveProperty("refused");
+  await engine.serve(world.directoryOf(sleeping));
+  rows.isFull = false;
+  const next = restart();
+  await next.recover();
+  expect(await knock(next, sleeping)).not.toHaveProperty("refused");
+  expect(await engine.serve(world.directoryOf(sleeping))).toEqual({ memory: 2, disk: 2 });
+  expect([engine.living, leased.size]).toEqual([2, 2]);
+});
+
+test("a microVM that ended while the store was full stays ended", async () => {
+  const world = await useSupervisor();
+  const { supervisor, rows, engine } = world;
+  const view = await useRunning(supervisor);
+  rows.isFull = true;
+  await supervisor.terminate(view.microvmId);
+  expect(await supervisor.get(view.microvmId)).toMatchObject({ state: "TERMINATED", stateReason: "Success." });
+  expect(engine.living).toBe(0);
+  rows.isFull = false;
+  const next = world.restart();
+  await next.recover();
+  expect((await next.get(view.microvmId))?.state).toBe("TERMINATED");
+});
+
+test("a start that cannot be recorded ends, and leaves no machine", async () => {
+  const { supervisor, rows, engine, leased } = await useSupervisor();
+  rows.isFull = true;
+  const view = await supervisor.run(runRequest());
+  await reaches(supervisor, view, "TERMINATED");
+  expect([engine.living, leased.size]).toEqual([0, 0]);
+});
+
+test("a wake that fails once the guest has run saves the sleeper anew, consistent with its disk", async () => {
+  const world = await useSupervisor();
+  const { supervisor, engine, guest, leased } = world;
+  const view = await useRunning(supervisor);
+  await supervisor.suspend(view.microvmId);
+  engine.kill();
+  guest.failWake = true;
+  guest.link.wake = async () => {
+    await engine.serve(world.directoryOf(view)); // what the app does before anybody asks it
+    throw new Error("unreachable");
+  };
+  expect(await knock(supervisor, view)).toMatchObject({ refused: "failed" });
+  expect(await stateOf(world, view.microvmId)).toBe("SUSPENDED");
+  expect([engine.living, leased.size]).toEqual([0, 0]);
+  guest.link.wake = async () => {};
+  expect(await knock(supervisor, view)).not.toHaveProperty("refused");
+  expect(await engine.serve(world.directoryOf(view))).toEqual({ memory: 2, disk: 2 });
+});
+
+test("a damaged sleeper ends with the reason, and others live on", async () => {
+  const { supervisor, engine } = await useSupervisor({ dozeMs: 0 });
+  const [damaged, other] = [await useRunning(supervisor), await useRunning(supervisor)];
+  await supervisor.suspend(damaged.microvmId);
+  await expect.poll(() => engine.living).toBe(1);
+  engine.resume = () => {
+    throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "its checksum does not match" });
+  };
+  expect(await knock(supervisor, damaged)).toMatchObject({ refused: "failed" });
+  const ended = await reaches(supervisor, damaged, "TERMINATED");
+  expect(ended.stateReason).toBe("The MicroVM could not be resumed: its checksum does not match");
+  expect(await knock(supervisor, other)).not.toHaveProperty("refused");
+});
+
+test("a sleeper of another engine version is kept", async () => {
+  const { supervisor, engine, restart } = await useSupervisor();
+  const view = await useRunning(supervisor);
+  await supervisor.parkAll();
+  Object.assign(engine, { capabilities: { ...engine.capabilities, fingerprint: "newer" } });
+  engine.resume = () => {
+    throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "made by another version" });
+  };
+  const next = restart();
+  await next.recover();
+  expect(await knock(next, view)).toMatchObject({ refused: "failed" });
+  expect((await next.get(view.microvmId))?.state).toBe("SUSPENDED");
+});
+
+test("a parked microVM wakes by traffic even without auto-resume", async () => {
+  const { supervisor, engine, restart } = await useSupervisor();
+  const view = await useRunning(supervisor, { idlePolicy: { ...POLICY, autoResumeEnabled: false } });
+  await supervisor.parkAll();
+  const next = restart();
+  engine.failNext = "resume"; // the wake after the start
+  await next.recover();
+  await expect.poll(() => engine.calls.includes("resume")).toBe(true);
+  expect(await knock(next, view)).not.toHaveProperty("refused");
+});
+
+test("a server that restarts does not disturb a microVM that runs", async () => {
+  const { supervisor, guest, restart } = await useSupervisor({ hooks: HOOKS });
+  await useRunning(supervisor);
+  await restart().recover();
+  expect(guest.wakes).toHaveLength(1); // a second one would cut its connections
+  expect(guest.hooksSeen).toEqual([]);
+});
+
+test("two hundred requests to one sleeper wake it once, from disk too", async () => {
+  const { supervisor, engine } = await useSupervisor();
+  const view = await useRunning(supervisor);
+  await supervisor.suspend(view.microvmId);
+  engine.kill();
+  const links = await Promise.all(Array.from({ length: 200 }, () => knock(supervisor, view)));
+  expect(links.filter((link) => "refused" in link)).toEqual([]);
+  expect(engine.calls.filter((call) => call === "resume")).toHaveLength(1);
+});
