@@ -27,7 +27,7 @@ const REQUEST: BuildRequest = {
 
 interface World {
   readonly decision?: AccessDecision;
-  readonly missing?: "bucket" | "key";
+  readonly missing?: "bucket" | "key" | "permission";
   readonly signal?: AbortSignal;
 }
 
@@ -65,6 +65,7 @@ test.each([
     /role\/Build may not read .*no statement allows it/,
   ],
   ["S3_NO_SUCH_BUCKET", { missing: "bucket" }, /bucket/],
+  ["S3_ACCESS_DENIED", { missing: "permission" }, /bucket bucket belongs to another account/],
   ["S3_NO_SUCH_KEY", { missing: "key" }, /folder\/app\.zip/],
 ] as const)("%s is told with what was missing", async (failureCode, world, words) => {
   const fetching = fetch(world);

@@ -23,20 +23,23 @@ export async function fetchArtifact(tools: FetchTools, request: BuildRequest, in
     resource: `arn:aws:s3:::${bucket}/${key}`,
     sourceArn: request.imageArn,
   });
-  if (!decision.allowed) {
-    throw new BuildFailure(
-      "S3_ACCESS_DENIED",
-      `S3_ACCESS_DENIED: the build role ${request.buildRoleArn} may not read ${request.artifactUri}: ${decision.why}`,
-    );
-  }
-  const object = await tools.objects.open({ bucket, key });
+  if (!decision.allowed) throw accessDenied(request, decision.why);
+  const object = await tools.objects.open({ accountId: request.accountId, bucket, key });
   if ("missing" in object) {
+    if (object.missing === "permission") throw accessDenied(request, `the bucket ${bucket} belongs to another account`);
     throw object.missing === "bucket"
       ? new BuildFailure("S3_NO_SUCH_BUCKET", `S3_NO_SUCH_BUCKET: there is no bucket named ${bucket}`)
       : new BuildFailure("S3_NO_SUCH_KEY", `S3_NO_SUCH_KEY: there is no object ${key} in bucket ${bucket}`);
   }
   tools.log.line(`fetching ${request.artifactUri}, ${object.size} bytes`);
   await pipeline(object.body, createWriteStream(into, { mode: 0o600 }), { signal: tools.signal });
+}
+
+function accessDenied({ buildRoleArn, artifactUri }: BuildRequest, why: string): BuildFailure {
+  return new BuildFailure(
+    "S3_ACCESS_DENIED",
+    `S3_ACCESS_DENIED: the build role ${buildRoleArn} may not read ${artifactUri}: ${why}`,
+  );
 }
 
 /** "s3://bucket/key"; anything else is refused when the image is created, so it is a defect here. */

@@ -8,6 +8,7 @@ import {
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { expect, test } from "vitest";
+import { TEST_ACCOUNT } from "../../../test/support/api-endpoint.ts";
 import { useS3 } from "../../../test/support/s3-endpoint.ts";
 import { createObjectReader } from "./object-reader.ts";
 import { sweepObjectFiles } from "./s3-service.ts";
@@ -18,7 +19,7 @@ test("other modules read objects, and learn what is missing", async () => {
   await s3.send(new CreateBucketCommand({ Bucket: "a-bucket" }));
   await s3.send(new PutObjectCommand({ Bucket: "a-bucket", Key: "k", Body: "hello" }));
   const reader = createObjectReader({ store, objectsDirectory });
-  const opened = await reader.open({ bucket: "a-bucket", key: "k" });
+  const opened = await reader.open({ accountId: TEST_ACCOUNT, bucket: "a-bucket", key: "k" });
   if ("missing" in opened) throw new Error(opened.missing);
   expect([opened.size, opened.etag, opened.region, await text(opened.body)]).toEqual([
     5,
@@ -26,8 +27,10 @@ test("other modules read objects, and learn what is missing", async () => {
     "us-east-1",
     "hello",
   ]);
-  expect(await reader.open({ bucket: "a-bucket", key: "none" })).toEqual({ missing: "key" });
-  expect(await reader.open({ bucket: "none", key: "k" })).toEqual({ missing: "bucket" });
+  expect(await reader.open({ accountId: TEST_ACCOUNT, bucket: "a-bucket", key: "none" })).toEqual({ missing: "key" });
+  expect(await reader.open({ accountId: TEST_ACCOUNT, bucket: "none", key: "k" })).toEqual({ missing: "bucket" });
+  const stranger = { accountId: "999999999999", bucket: "a-bucket", key: "k" };
+  expect(await reader.open(stranger)).toEqual({ missing: "permission" });
 });
 
 test("the sweep removes what a crash left, and only that", async () => {

@@ -15,10 +15,12 @@ export interface OpenedObject {
 
 /** Reads objects for other modules of this server, past the wire and its signatures; who may read is theirs to ask. */
 export interface ObjectReader {
+  /** "permission": the bucket belongs to another account than the reader's, and nothing lets strangers in. */
   open(location: {
+    readonly accountId: string;
     readonly bucket: string;
     readonly key: string;
-  }): Promise<OpenedObject | { readonly missing: "bucket" | "key" }>;
+  }): Promise<OpenedObject | { readonly missing: "bucket" | "key" | "permission" }>;
 }
 
 export function createObjectReader({
@@ -30,13 +32,14 @@ export function createObjectReader({
 }): ObjectReader {
   const context = { store, files: createObjectFiles(objectsDirectory), now: Date.now };
   return {
-    async open({ bucket, key }) {
+    async open({ accountId, bucket, key }) {
       const row = await store.db
         .selectFrom("s3_buckets")
-        .select("region")
+        .select(["region", "account_id"])
         .where("name", "=", bucket)
         .executeTakeFirst();
       if (!row) return { missing: "bucket" };
+      if (row.account_id !== accountId) return { missing: "permission" };
       try {
         const { object, handle } = await openObject(context, bucket, key);
         return { size: object.size, body: handle.createReadStream(), etag: object.etag, region: row.region };
