@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { useHookServer } from "../../test/support/use-hook-server.ts";
 import type { Engine, Machine, TemplateFiles } from "../engine/engine.ts";
 import { AppError } from "../errors/app-error.ts";
 import type { GuestEvent, GuestLink, GuestStatus } from "../guest-link/guest-link.ts";
@@ -19,8 +20,8 @@ interface World {
   readonly diesAtBoot?: boolean;
   readonly limitMs?: number;
   readonly hooks?: HookSettings;
-  /** What the app answers to its hooks, in order. */
-  readonly answers?: readonly number[];
+  /** To the app's hook server. */
+  readonly relay?: GuestLink["relay"];
 }
 
 /** A guest that is as the test says, and a record of what was done to it. */
@@ -42,6 +43,7 @@ function fakeGuest(world: World) {
     listeningPorts: async (ports) => ports.filter((port) => (world.listening ?? []).includes(port)),
     busyMs: async () => 0,
     settle: () => note("settle"),
+    relay: world.relay ?? (async () => ({ refused: "port-closed" })),
     async *events(_offset, signal): AsyncGenerator<GuestEvent> {
       yield { kind: "output", offset: 0, stream: "stdout", bytes: Buffer.from(world.says ?? "") };
       if (status.app === "exited") yield { kind: "exited", code: status.code };
@@ -129,4 +131,33 @@ test("a machine that dies while booting ends the build at once", async () => {
   const { done, outcome } = await boot({ diesAtBoot: true });
   expect(outcome).toMatchObject({ code: "ERR_ENGINE_LOST" });
   expect(done).toEqual(["boot", "kill", "release"]);
+});
+
+test("with a ready hook the app's word counts, not its ports", async () => {
+  const { calls, relay } = await useHookServer([503, 200]);
+  const { done, outcome, log } = await boot({ hooks: { port: 9000, ready: 30 }, relay });
+  expect(calls).toEqual(["ready", "ready"]);
+  expect(done).toEqual(["boot", "up", "start", "settle", "snapshot", "kill", "release"]);
+  expect(outcome).toMatchObject({ template: { fingerprint: "f" } });
+  expect(log).toMatch(/\/ready answered 503\n.*\/ready answered 200\n.*\/ready passed after/);
+});
+
+test.each([
+  [[500], "Ready hook check failed: the application returned a server error (HTTP 5xx) response"],
+  [[404], "Ready hook check failed: the application returned a client error (HTTP 4xx) response"],
+  [[0], "Ready hook invocation timed out after PT1S"],
+])("a ready hook that answers %j fails the build with the service's reason", async (statuses, reason) => {
+  const { relay } = await useHookServer(statuses);
+  const { done, outcome } = await boot({ hooks: { port: 9000, ready: 1 }, relay });
+  expect(outcome).toMatchObject({ failureCode: "CONTAINER_BUILD_FAILED", reason });
+  expect(done).toEqual(["boot", "up", "start", "kill", "release"]);
+});
+
+test("an app that ends before its ready hook answers is told with its code and last words", async () => {
+  const { outcome } = await boot({
+    hooks: { port: 9000, ready: 3600 },
+    status: { app: "exited", code: 1 },
+    says: "no module named app",
+  });
+  expect(outcome).toMatchObject({ reason: expect.stringMatching(/code 1.*no module named app/) });
 });
