@@ -16,7 +16,14 @@ export const GUEST_NETWORK = {
   guestMac: "02:ca:7a:00:00:02",
   gatewayMac: "02:ca:7a:00:00:01",
   dnsAddress: "169.254.169.253",
+  /** Instance metadata, where the SDKs look for credentials. */
+  metadataAddress: "169.254.169.254",
+  /** The AWS API of this host, for apps that set it as their endpoint: no other address of the host is reachable. */
+  apiAddress: "169.254.169.252",
 } as const;
+
+/** Ports of the host's service address, to which the two addresses above lead. */
+export const SERVICE_PORTS = { metadata: 80, api: 81 } as const;
 
 /** Serial numbers of the two disks: how the guest tells them apart, whatever order it finds them in. */
 export const DISK_SERIALS = { rootfs: "rootfs", upper: "upper" } as const;

@@ -4,7 +4,15 @@ import { AppError } from "../errors/app-error.ts";
 import { chooseBlock } from "./block.ts";
 import { hostResolver } from "./resolver.ts";
 import { existingSlots, makeSlots, removeSlots, setUpHost, tearDownHost } from "./slot-setup.ts";
-import { attachmentOf, guestAddressOf, slotAt, slotCount, type SlotBlock } from "./slot.ts";
+import {
+  attachmentOf,
+  guestAddressOf,
+  serviceAddress,
+  slotAt,
+  slotCount,
+  slotNumberOf,
+  type SlotBlock,
+} from "./slot.ts";
 
 /** A network slot in use. */
 export interface SlotLease {
@@ -16,6 +24,10 @@ export interface SlotLease {
 }
 
 export interface SlotPool {
+  /** The one address of the host that guests reach, under the addresses of metadata and API. */
+  readonly serviceAddress: string;
+  /** The slot whose guest calls from this address. */
+  numberOf(address: string): number | undefined;
   acquire(): Promise<SlotLease>;
   /** Takes over a slot that outlived the server; undefined when it is gone. */
   adopt(number: number): SlotLease | undefined;
@@ -56,6 +68,14 @@ class NamespaceSlotPool implements SlotPool {
     for (const number of orphans) this.#used.add(number);
   }
 
+  get serviceAddress(): string {
+    return serviceAddress(this.#block);
+  }
+
+  numberOf(address: string): number | undefined {
+    return slotNumberOf(this.#block, address);
+  }
+
   async acquire(): Promise<SlotLease> {
     const spare = this.#spares.shift();
     this.#fill();
@@ -64,7 +84,7 @@ class NamespaceSlotPool implements SlotPool {
     if (number === undefined)
       throw new AppError("ERR_NETWORK_SLOT", { message: `All ${slotCount(this.#block)} network slots are in use` });
     try {
-      await makeSlots([slotAt(this.#block, number)], this.#resolver);
+      await makeSlots(this.#block, [slotAt(this.#block, number)], this.#resolver);
     } catch (cause) {
       this.#used.delete(number);
       throw cause;
@@ -122,7 +142,7 @@ class NamespaceSlotPool implements SlotPool {
     if (this.#isClosed || this.#filling !== undefined || this.#spares.length >= this.#target) return;
     const numbers = this.#reserve(this.#target - this.#spares.length);
     const slots = numbers.map((number) => slotAt(this.#block, number));
-    this.#filling = makeSlots(slots, this.#resolver)
+    this.#filling = makeSlots(this.#block, slots, this.#resolver)
       .then(() => void this.#spares.push(...numbers))
       .catch(() => numbers.forEach((number) => this.#used.delete(number))) // acquire() meets the same fault and reports it
       .finally(() => (this.#filling = undefined));

@@ -3,24 +3,26 @@ import { AppError } from "../errors/app-error.ts";
 import { GUEST_NETWORK } from "../model/guest.ts";
 import { runCommand } from "../util/run-command.ts";
 import { hostRules, hostTable, slotRules } from "./firewall.ts";
-import { formatBlock, SLOT_TAP, SLOT_UPLINK, type Slot, type SlotBlock } from "./slot.ts";
+import { formatBlock, serviceAddress, SLOT_TAP, SLOT_UPLINK, type Slot, type SlotBlock } from "./slot.ts";
 
-/** Claims the block: forwarding on, host rules, and a route that keeps unused slot addresses from leaving the host. */
+/** Claims the block: forwarding on, host rules, the service address, and a route that keeps unused slot addresses from leaving the host. */
 export async function setUpHost(block: SlotBlock): Promise<void> {
   await writeFile("/proc/sys/net/ipv4/ip_forward", "1"); // namespaces made afterwards inherit it
   await runCommand("nft", ["-f", "-"], { input: hostRules(block) });
   await runCommand("ip", ["route", "replace", "unreachable", formatBlock(block), "metric", "4096"]);
+  await runCommand("ip", ["address", "replace", `${serviceAddress(block)}/32`, "dev", "lo"]);
 }
 
 export async function tearDownHost(block: SlotBlock): Promise<void> {
   await Promise.allSettled([
     runCommand("nft", ["delete", "table", "inet", hostTable(block)]),
     runCommand("ip", ["route", "del", "unreachable", formatBlock(block), "metric", "4096"]),
+    runCommand("ip", ["address", "del", `${serviceAddress(block)}/32`, "dev", "lo"]),
   ]);
 }
 
 /** Makes slots from nothing, with few spawned tools however many they are. */
-export async function makeSlots(slots: readonly Slot[], resolver: string): Promise<void> {
+export async function makeSlots(block: SlotBlock, slots: readonly Slot[], resolver: string): Promise<void> {
   if (slots.length === 0) return;
   try {
     const outside = slots.flatMap((slot) => [
@@ -30,7 +32,7 @@ export async function makeSlots(slots: readonly Slot[], resolver: string): Promi
       `link set ${slot.hostInterface} up`,
     ]);
     await runCommand("ip", ["-batch", "-"], { input: `${outside.join("\n")}\n` });
-    const rules = slotRules(resolver);
+    const rules = slotRules(block, resolver);
     await Promise.all(slots.map((slot) => setUpInside(slot, rules)));
   } catch (cause) {
     await removeSlots(slots);

@@ -26,8 +26,21 @@ export interface SlotBlock {
 export const SLOT_UPLINK = "uplink";
 export const SLOT_TAP = "tap0";
 
+/** The last pair of addresses is not a slot's: the host serves guests on the last one. */
 export function slotCount(block: SlotBlock): number {
-  return 2 ** (31 - block.prefixLength);
+  return 2 ** (31 - block.prefixLength) - 1;
+}
+
+/** The one address of the host that guests reach, for metadata and the API. */
+export function serviceAddress(block: SlotBlock): string {
+  return formatAddress(block.base + 2 ** (32 - block.prefixLength) - 1);
+}
+
+/** The slot that calls from this address; undefined for any other caller. */
+export function slotNumberOf(block: SlotBlock, address: string): number | undefined {
+  const offset = (parseAddress(address) ?? 0) - block.base;
+  const number = (offset - 1) / 2;
+  return Number.isInteger(number) && number >= 0 && number < slotCount(block) ? number : undefined;
 }
 
 export function slotAt(block: SlotBlock, number: number): Slot {
