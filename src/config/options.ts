@@ -84,6 +84,12 @@ export const OPTIONS = {
     default: 2,
     help: "Network slots kept ready.",
   },
+  preparedPerImage: {
+    env: "CATNAP_PREPARED",
+    schema: z.coerce.number().int().min(0).max(8),
+    default: 1,
+    help: "Machines started ahead for each image that was run in the last minutes, about 30 MB each.",
+  },
   readyTimeoutSeconds: {
     env: "CATNAP_READY_TIMEOUT",
     schema: z.coerce.number().int().min(1).max(3600),

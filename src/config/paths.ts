@@ -13,13 +13,15 @@ export interface HomePaths {
   /** Formatted empty disks, one per size. */
   readonly emptyDisks: string;
   readonly microvms: string;
+  /** Machines started ahead, of no microVM yet. */
+  readonly preparedMachines: string;
   readonly buildWork: string;
   readonly containerStorage: string;
   readonly log: string;
-}
-
   /** One JSON line per API call. */
   readonly auditLog: string;
+}
+
 export function homePaths(home: string): HomePaths {
   return {
     home,
@@ -32,9 +34,10 @@ export function homePaths(home: string): HomePaths {
     rootfs: join(home, "rootfs"),
     emptyDisks: join(home, "empty-disks"),
     microvms: join(home, "microvms"),
+    preparedMachines: join(home, "prepared"),
     buildWork: join(home, "builds"),
     containerStorage: join(home, "containers"),
     log: join(home, "catnap.log"),
+    auditLog: join(home, "audit.log"),
   };
 }
-    auditLog: join(home, "audit.log"),

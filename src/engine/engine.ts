@@ -61,6 +61,8 @@ export interface RestoreSpec {
   readonly template: TemplateFiles;
   readonly rootfs: string;
   readonly network: NetworkAttachment;
+  /** Stops before the guest's first instruction; `unpause` starts it. */
+  readonly isPaused?: boolean;
   /** Awaited once the process exists and before its guest runs, so that no guest ever runs unrecorded. */
   readonly onStarted?: (handle: MachineHandle) => Promise<void>;
 }
@@ -98,6 +100,8 @@ export interface Machine {
    * this resolves. The paused process stays (dozing) until `kill` or `unpause`.
    */
   suspend(): Promise<SuspendResult>;
+  /** Renames the machine's directory, whatever state the machine is in; the handle tells the new one. */
+  moveTo(directory: string): Promise<void>;
   stats(): Promise<MachineStats>;
   /** Ends the process at once; resolves when it is gone. Never throws for a process already gone. */
   kill(): Promise<void>;

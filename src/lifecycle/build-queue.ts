@@ -17,6 +17,8 @@ export interface BuildQueueOptions {
   /** Of this host: `engine.capabilities.architecture`. */
   readonly architecture: "X86_64" | "ARM_64";
   readonly log: Log;
+  /** Told before a build's files are removed. */
+  readonly releaseTemplate?: (buildId: string) => Promise<void>;
   /** Builds at a time. */
   readonly concurrency?: number;
   /** Epoch milliseconds. */
@@ -58,10 +60,11 @@ export class BuildQueue {
       log,
       hostId,
       architecture,
+      releaseTemplate = async () => {},
       concurrency = DEFAULT_CONCURRENCY,
       now = Date.now,
     } = options;
-    this.#work = { store, builder, paths, log, now };
+    this.#work = { store, builder, paths, log, releaseTemplate, now };
     this.#concurrency = concurrency;
     // "GENERIC" and "1": Graviton would be a claim about hardware that nobody checked
     this.target = { hostId, architecture, chipset: "GENERIC", chipsetGeneration: "1" };

@@ -55,10 +55,11 @@ export async function sweepRootfs({ store, paths, log }: ImageWork): Promise<voi
 }
 
 async function removeBuildFiles(
-  { store, paths }: ImageWork,
+  { store, paths, releaseTemplate }: ImageWork,
   of: { imageArn: string; version?: string },
 ): Promise<void> {
   for (const build of await listBuilds(store.db, of)) {
+    await releaseTemplate(build.build_id);
     await rm(buildDirectory(paths, build.build_id), { recursive: true, force: true });
   }
 }

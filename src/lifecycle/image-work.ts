@@ -9,5 +9,7 @@ export interface ImageWork {
   readonly builder: ImageBuilder;
   readonly paths: Pick<HomePaths, "images" | "rootfs">;
   readonly log: Log;
+  /** Gives up what was started ahead from a build's template. */
+  readonly releaseTemplate: (buildId: string) => Promise<void>;
   readonly now: () => number;
 }

@@ -3,12 +3,15 @@ import type { Engine, MachineHandle } from "../engine/engine.ts";
 import type { GuestAddress, GuestLink } from "../guest-link/guest-link.ts";
 import type { SlotLease } from "../network/slot-pool.ts";
 import type { Log } from "../observability/log.ts";
+import type { PreparedMachines } from "./prepared-machines.ts";
 import type { MicrovmStore } from "../store/microvm-store.ts";
 
 /** What every life needs from the house; injected once. */
 export interface LifeContext {
   readonly engine: Engine;
   readonly slots: { acquire(): Promise<SlotLease>; adopt(number: number): SlotLease | undefined };
+  /** Machines started ahead. */
+  readonly prepared?: PreparedMachines;
   readonly openLink: (address: GuestAddress) => GuestLink;
   readonly store: MicrovmStore;
   readonly log: Log;

@@ -3,8 +3,10 @@ import { AppError } from "../errors/app-error.ts";
 import { makeCloneDirectory } from "../engine/clone-directory.ts";
 import type { Machine, RestoreSpec } from "../engine/engine.ts";
 import type { GuestLink } from "../guest-link/guest-link.ts";
+import type { BuiltImage } from "../build/image-builder.ts";
 import type { HookSettings } from "../model/hooks.ts";
 import type { SlotLease } from "../network/slot-pool.ts";
+import type { PreparedMachine } from "./prepared-machines.ts";
 import { loadTemplate, type LifeContext, type StoredMachine } from "./life-context.ts";
 
 export interface RunningMachine {
@@ -31,6 +33,11 @@ export async function startMachine(context: LifeContext, request: StartRequest):
   if (image === undefined)
     throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "The image version this microVM was run from is gone" });
   const isClone = request.from === "template";
+  const prepared = isClone ? context.prepared?.take(request.buildId, image) : undefined;
+  if (prepared !== undefined) {
+    const started = await startPrepared(context, request, { prepared, image, directory });
+    if (started !== undefined) return started;
+  }
   const [slot, made] = await Promise.allSettled([
     context.slots.acquire(),
     isClone ? makeCloneDirectory(directory, image.template) : undefined,
@@ -50,5 +57,25 @@ export async function startMachine(context: LifeContext, request: StartRequest):
   } catch (cause) {
     await slot.value.release();
     throw cause;
+  }
+}
+
+/** None when it is unusable: it may have ended since it was made. */
+async function startPrepared(
+  context: LifeContext,
+  request: StartRequest,
+  { prepared, image, directory }: { prepared: PreparedMachine; image: BuiltImage; directory: string },
+): Promise<RunningMachine | undefined> {
+  const { machine, slot } = prepared;
+  try {
+    await machine.moveTo(directory);
+    await request.onStarted({ slot: slot.number, handle: machine.handle });
+    await machine.unpause();
+    return { machine, slot, link: context.openLink(slot.guest), hooks: image.hooks };
+  } catch (err) {
+    context.log.warn({ err, microvmId: request.microvmId }, "a prepared machine could not be used; another is started");
+    await machine.kill();
+    await slot.release();
+    return undefined;
   }
 }

@@ -86,7 +86,6 @@ export class MemoryEngine implements Engine {
     const pid = this.#nextPid++;
     const machine = new MemoryMachine(this, { pid, startTicks: "1", directory, template: spec?.template });
     machine.memory = memory;
-    if (spec?.isPaused) await machine.pause();
     this.machines.set(pid, machine);
     try {
       await spec?.onStarted?.(machine.handle);
@@ -94,7 +93,7 @@ export class MemoryEngine implements Engine {
       machine.end();
       throw cause;
     }
-    machine.phase = "running";
+    machine.phase = spec?.isPaused ? "paused" : "running";
     return machine;
   }
 }

@@ -19,6 +19,8 @@ export interface CommandLineSpec {
   readonly memoryFile: string;
   /** Guest memory is the file itself (a template in the making) or a private copy-on-write view of it (a clone). */
   readonly memoryIs: "template" | "clone";
+  /** A clone that waits to be told to run. */
+  readonly isPaused?: boolean;
   readonly rootfs: string;
   readonly upper: string;
   readonly network: NetworkAttachment;
@@ -71,6 +73,7 @@ export function commandLine(spec: CommandLineSpec): string[] {
     "-sandbox",
     "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
     ...(isClone ? ["-incoming", "defer", "-global", "migration.send-configuration=off"] : []),
+    ...(spec.isPaused ? ["-S"] : []),
   ];
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { open, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { AppError } from "../../errors/app-error.ts";
 import { runCommand } from "../../util/run-command.ts";
 import {
@@ -32,6 +33,7 @@ export interface QemuEngineOptions {
 /** Descriptor number of the device state in a clone's process (see launchQemu). */
 const DEVICE_STATE_URI = "fd:3";
 const ATTACH_TIMEOUT_MS = 5_000;
+const POLL_MS = 5;
 
 /** The QEMU driver on this host: its acceleration is measured once, here. */
 export async function openQemuEngine(options: QemuEngineOptions): Promise<Engine> {
@@ -52,6 +54,11 @@ async function fingerprint(version: string, acceleration: Acceleration, guest: G
   const files = await Promise.all([guest.kernel, guest.initramfs].map((file) => stat(file)));
   const parts = [version.split("\n")[0], hardwareOf(acceleration), ...files.map((file) => file.size)];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+}
+
+/** A monitor that does not run the guest after loading tells nobody when it has loaded. */
+async function whenLoaded(qmp: QmpClient): Promise<void> {
+  while ((await qmp.execute<{ status: string }>("query-status")).status === "inmigrate") await setTimeout(POLL_MS);
 }
 
 /** All arguments that are not one machine's own. */
@@ -159,7 +166,7 @@ class QemuEngine implements Engine {
       if (difference !== undefined) {
         await this.#differences.run({ work: "load", pid: started.pid, base: memoryFile, file: difference });
       }
-      const resumed = started.qmp.nextEvent("RESUME");
+      const resumed = spec.isPaused ? whenLoaded(started.qmp) : started.qmp.nextEvent("RESUME");
       await Promise.all([started.qmp.execute("migrate-incoming", { uri: DEVICE_STATE_URI }), resumed]);
       return this.#machine(started, spec.directory, spec.template);
     } catch (cause) {

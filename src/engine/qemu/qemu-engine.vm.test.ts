@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test, vi } from "vitest";
 import { TINY_CONTAINER, TINY_SHAPE, useTinyGuest } from "../../../test/support/tiny-guest.ts";
@@ -68,6 +68,28 @@ test("clones of one template have memory, disk and network of their own, and go 
   await resumed.kill();
   await two.machine.kill();
   expect(await tiny.engine.attach(two.machine.handle)).toBeUndefined();
+});
+
+test("a clone loaded ahead runs nothing until it is told, and moves with its directory", async () => {
+  const tiny = await useTinyGuest();
+  const template = await makeTemplate(tiny);
+  const slot = await tiny.slot();
+  const made = await tiny.directory("prepared", join(template.directory, "disk.upper"));
+  const spec = { directory: made, template, rootfs: tiny.rootfs, network: slot.network };
+  const machine = await tiny.engine.restore({ ...spec, isPaused: true });
+  await expect(slot.link.relay(8080, AbortSignal.timeout(1000))).rejects.toThrow(/cancelled/i);
+  const moved = join(dirname(made), "moved");
+  await machine.moveTo(moved);
+  expect(machine.handle.directory).toBe(moved);
+  await machine.unpause();
+  await wake(slot.link);
+  expect(await count(slot.link)).toMatchObject({ memory: 1, disk: 1 });
+  await machine.suspend();
+  await machine.kill();
+  const resumed = await tiny.engine.resume({ ...spec, directory: moved });
+  await wake(slot.link);
+  expect(await count(slot.link)).toMatchObject({ memory: 2, disk: 2 });
+  await resumed.kill();
 });
 
 test("a damaged difference is refused, and no process stays", async () => {

@@ -7,16 +7,20 @@ import { cpuSecondsOf, endProcess, privateBytesOf, startTicksOf } from "./proces
 import type { QmpClient } from "./qmp-client.ts";
 
 export class QemuMachine implements Machine {
-  readonly handle: MachineHandle;
   readonly exited: Promise<void>;
   readonly #qmp: QmpClient;
   readonly #differences: DifferenceThread;
+  #handle: MachineHandle;
 
   constructor(handle: MachineHandle, qmp: QmpClient, differences: DifferenceThread) {
-    this.handle = handle;
+    this.#handle = handle;
     this.#qmp = qmp;
     this.#differences = differences;
     this.exited = qmp.closed;
+  }
+
+  get handle(): MachineHandle {
+    return this.#handle;
   }
 
   async pause(): Promise<void> {
@@ -55,6 +59,12 @@ export class QemuMachine implements Machine {
     await this.#qmp.execute("xen-save-devices-state", { filename: file, live: false });
     const saved = await open(file, "r");
     await saved.datasync().finally(() => saved.close());
+  }
+
+  async moveTo(directory: string): Promise<void> {
+    // The process works inside it and has its files open: both follow the rename.
+    await rename(this.#handle.directory, directory);
+    this.#handle = { ...this.#handle, directory };
   }
 
   async stats(): Promise<MachineStats> {

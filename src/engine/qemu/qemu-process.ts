@@ -42,13 +42,14 @@ export async function launchQemu(spec: LaunchSpec): Promise<StartedQemu> {
     child.unref();
     const died = new Promise<never>((_, reject) => {
       child.once("error", (cause) => reject(new AppError("ERR_ENGINE_START", { cause })));
-      child.once("exit", () => void explainExit(spec.directory).then(reject));
+      child.once("exit", () => void explainExit(spec.directory).then(reject, reject));
     });
-    died.catch(() => {}); // after the start, the closed monitor socket tells of the end
+    died.catch(() => {}); // the race below may be over
     const qmp = await Promise.race([QmpClient.open(socket, START_TIMEOUT_MS), died]).catch((cause: unknown) => {
       child.kill("SIGKILL");
       throw cause;
     });
+    child.removeAllListeners("exit"); // from here on the closed monitor socket tells of the end
     const pid = must(child.pid, "a process id");
     return { pid, startTicks: must(await startTicksOf(pid), "a living process"), qmp };
   } finally {

@@ -1,0 +1,84 @@
+import type { Server } from "node:http";
+import { join } from "node:path";
+import { openCertificateAuthority } from "../auth/certificate-authority.ts";
+import type { EndpointTokens } from "../auth/endpoint-token.ts";
+import { openJweEndpointTokens } from "../auth/jwe-endpoint-tokens.ts";
+import { createApiServer } from "../aws/api-server.ts";
+import { createIamService } from "../aws/iam/iam-service.ts";
+import { createLambdaMicrovmsService } from "../aws/lambda-microvms/lambda-microvms-service.ts";
+import { createS3Service, sweepObjectFiles } from "../aws/s3/s3-service.ts";
+import { createStsService } from "../aws/sts/sts-service.ts";
+import { createEndpointProxy } from "../proxy/endpoint-proxy.ts";
+import { openAccess } from "./access.ts";
+import type { House } from "./house.ts";
+import { listenOnLoopback } from "./listen.ts";
+import type { Machines } from "./machines.ts";
+
+export interface Ports {
+  readonly api: number;
+  readonly endpoint: number;
+}
+
+export interface EndpointDoor {
+  readonly port: number;
+  readonly tokens: EndpointTokens;
+  readonly caBundle: string;
+}
+
+/** The endpoints of the microVMs. `lastPorts` are taken again where any free one will do. */
+export async function openEndpoints(house: House, { supervisor }: Machines, lastPorts: Ports): Promise<EndpointDoor> {
+  const { config, paths, log, cleanup } = house;
+  const tokens = await openJweEndpointTokens(join(paths.certificates, "endpoint-keys.json"));
+  const certificates = await openCertificateAuthority({ directory: paths.certificates, domain: config.domain });
+  const proxy = createEndpointProxy({
+    directory: supervisor,
+    tokens,
+    certificates,
+    log,
+    config: { ...config, endpointPort: config.endpointPort === 0 ? lastPorts.endpoint : config.endpointPort },
+  });
+  const { port } = await proxy.listen();
+  cleanup.add(() => proxy.close());
+  return { port, tokens, caBundle: certificates.bundleFile };
+}
+
+export interface ApiDoor {
+  readonly port: number;
+  /** File with the key that may do everything. */
+  readonly bootstrapKeyFile: string;
+}
+
+/** The AWS API: one address for all services. */
+export async function openApi(
+  house: House,
+  { supervisor, builds }: Machines,
+  { tokens, lastPorts }: { tokens: EndpointTokens; lastPorts: Ports },
+): Promise<ApiDoor> {
+  const { config, paths, store, log, cleanup } = house;
+  await sweepObjectFiles({ store, objectsDirectory: paths.objects }); // uploads that a crash cut short
+  const access = await openAccess(house);
+  cleanup.add(() => access.audit.close());
+  const api = createApiServer({
+    services: [
+      createLambdaMicrovmsService({ store, microvms: supervisor, tokens, builds }),
+      createS3Service({ store, objectsDirectory: paths.objects }),
+      createIamService({ store }),
+      createStsService({ store, sessions: access.sessions, authorizer: access.callers }),
+    ],
+    credentials: access.credentials,
+    authorizer: access.authorizer,
+    audit: access.audit,
+    baseDomains: [config.domain],
+    log,
+  });
+  const port = await listenOnLoopback(api, { bind: config.bind, port: config.apiPort, preferred: lastPorts.api });
+  cleanup.add(() => closeServer(api));
+  return { port, bootstrapKeyFile: access.bootstrapKey.file };
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,83 @@
+import { once } from "node:events";
+import type { Server as HttpServer } from "node:http";
+import { createServer, type Server } from "node:net";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { startTicksOf } from "../engine/qemu/process-identity.ts";
+import type { HomePaths } from "../config/paths.ts";
+import { AppError } from "../errors/app-error.ts";
+import { createGuestDirectory, type Guest } from "../metadata/guest-directory.ts";
+import { createMetadataServer } from "../metadata/metadata-server.ts";
+import { openMetadataTokens } from "../metadata/metadata-token.ts";
+import { createRoleCredentials } from "../metadata/role-credentials.ts";
+import { SERVICE_PORTS } from "../model/guest.ts";
+import type { SlotPool } from "../network/slot-pool.ts";
+import type { Log } from "../observability/log.ts";
+import type { Store } from "../store/store.ts";
+import type { Cleanup } from "../util/cleanup.ts";
+import { limitConnections } from "../util/limit-connections.ts";
+import type { Access } from "./access.ts";
+
+/** Connections that one guest may hold open to each service. */
+const MAX_METADATA_CONNECTIONS = 32;
+const MAX_API_CONNECTIONS = 128;
+
+export interface GuestServiceParts {
+  readonly paths: HomePaths;
+  readonly store: Store;
+  readonly slots: SlotPool;
+  readonly access: Access;
+  readonly log: Log;
+  readonly cleanup: Cleanup;
+}
+
+/** Opens the metadata service: before any guest runs on, so that none finds it shut. */
+export async function openMetadata({ paths, store, slots, access, log, cleanup }: GuestServiceParts): Promise<void> {
+  const guests = createGuestDirectory({
+    store,
+    hostId: hostname(),
+    isAlive: async ({ pid, startTicks }) => (await startTicksOf(pid)) === startTicks,
+  });
+  const server = createMetadataServer({
+    identify: async (address) => {
+      const slot = slots.numberOf(address);
+      return slot === undefined ? undefined : guests.find(slot);
+    },
+    tokens: await openMetadataTokens(join(paths.certificates, "metadata-key")),
+    credentials: createRoleCredentials({
+      store,
+      sessions: access.sessions,
+      onIssued: ({ microvmId, executionRoleArn }: Guest, { accessKeyId, expiresAt }) =>
+        log.info({ microvmId, executionRoleArn, accessKeyId, expiresAt }, "a microVM got credentials of its role"),
+    }),
+    log,
+  });
+  await listen(server, { slots, port: SERVICE_PORTS.metadata, most: MAX_METADATA_CONNECTIONS });
+  cleanup.add(async () => {
+    server.closeAllConnections();
+    await close(server);
+  });
+}
+
+/** The API, signed as everywhere, where guests reach it: the same server as on the host's own address. */
+export async function openGuestApi(api: HttpServer, { slots, cleanup }: GuestServiceParts): Promise<void> {
+  const door = createServer((socket) => api.emit("connection", socket));
+  await listen(door, { slots, port: SERVICE_PORTS.api, most: MAX_API_CONNECTIONS });
+  cleanup.add(async () => void door.close()); // its connections are the API's, which ends them
+}
+
+async function listen(server: Server, to: { slots: SlotPool; port: number; most: number }): Promise<void> {
+  limitConnections(server, to.most);
+  const address = to.slots.serviceAddress;
+  try {
+    server.listen(to.port, address);
+    await once(server, "listening");
+  } catch (cause) {
+    const message = `Guests cannot be served on ${address}:${to.port}; if another program listens on port ${to.port}, end it`;
+    throw new AppError("ERR_CONFIG_INVALID", { message, cause });
+  }
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
+}

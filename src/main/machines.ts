@@ -1,0 +1,116 @@
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { createRoleAuthorizer } from "../auth/authorizer-roles.ts";
+import { createObjectReader } from "../aws/s3/object-reader.ts";
+import { createImageBuilder } from "../build/create-image-builder.ts";
+import type { Config } from "../config/options.ts";
+import type { Engine } from "../engine/engine.ts";
+import { openQemuEngine } from "../engine/qemu/qemu-engine.ts";
+import { createGuestLink } from "../guest-link/tcp-guest-link.ts";
+import { BuildQueue } from "../lifecycle/build-queue.ts";
+import { MicrovmSupervisor } from "../lifecycle/microvm-supervisor.ts";
+import { PreparedMachines } from "../lifecycle/prepared-machines.ts";
+import { openSlotPool, type SlotPool } from "../network/slot-pool.ts";
+import { microvmStore } from "../store/microvm-store.ts";
+import type { House } from "./house.ts";
+
+const HTTPS_PORT = 443;
+const EXPIRY_INTERVAL_MS = 10 * 60 * 1000;
+
+export interface Machines {
+  readonly engine: Engine;
+  readonly supervisor: MicrovmSupervisor;
+  readonly builds: BuildQueue;
+}
+
+/** Engine, networks, microVMs and builds, as they were left: what lives is attached again, what nobody owns is gone. */
+export async function openMachines(house: House, endpointPort: () => number): Promise<Machines> {
+  const { config, paths, cleanup } = house;
+  const engine = await openEngine(config);
+  const slots = await openSlotPool({ home: paths.home, subnet: config.slotSubnet, spares: config.slotPoolSize });
+  cleanup.add(() => slots.close());
+  const prepared = openPrepared(house, engine, slots);
+  const supervisor = openSupervisor(house, { engine, slots, prepared, endpointPort });
+  const builds = await openBuilds(house, { engine, slots, prepared });
+  await engine.killStrays(paths.images, new Set()); // machines of builds that a crash interrupted
+  await prepared.recover();
+  await supervisor.recover();
+  await slots.removeOrphans();
+  const expiry = setInterval(() => void supervisor.removeExpired(), EXPIRY_INTERVAL_MS);
+  cleanup.add(async () => clearInterval(expiry));
+  return { engine, supervisor, builds };
+}
+
+interface Parts {
+  readonly engine: Engine;
+  readonly slots: SlotPool;
+  readonly prepared: PreparedMachines;
+}
+
+function openPrepared({ config, paths, log, cleanup }: House, engine: Engine, slots: SlotPool): PreparedMachines {
+  const prepared = new PreparedMachines({
+    engine,
+    slots,
+    log,
+    directory: paths.preparedMachines,
+    perImage: config.preparedPerImage,
+  });
+  cleanup.add(() => prepared.close());
+  return prepared;
+}
+
+function openSupervisor(
+  { config, paths, log, store }: House,
+  { endpointPort, ...parts }: Parts & { endpointPort: () => number },
+): MicrovmSupervisor {
+  return new MicrovmSupervisor({
+    ...parts,
+    openLink: createGuestLink,
+    store: microvmStore(store),
+    log,
+    microvmsDirectory: paths.microvms,
+    dozeMs: config.dozeSeconds * 1000,
+    hostId: hostname(),
+    endpointSuffix: (region) => {
+      const port = endpointPort();
+      return `.lambda-microvm.${region}.${config.domain}${port === HTTPS_PORT ? "" : `:${port}`}`;
+    },
+  });
+}
+
+async function openBuilds(
+  { config, paths, log, store, cleanup }: House,
+  { engine, slots, prepared }: Parts,
+): Promise<BuildQueue> {
+  const builder = await createImageBuilder({
+    engine,
+    acquireSlot: () => slots.acquire(),
+    openLink: createGuestLink,
+    config,
+    paths,
+    log,
+    objects: createObjectReader({ store, objectsDirectory: paths.objects }),
+    authorizer: createRoleAuthorizer({ store }),
+  });
+  const builds = new BuildQueue({
+    store,
+    builder,
+    paths,
+    hostId: hostname(),
+    architecture: engine.capabilities.architecture,
+    releaseTemplate: (buildId) => prepared.release(buildId),
+    log,
+  });
+  cleanup.add(() => builds.stop());
+  return builds;
+}
+
+function openEngine(config: Config): Promise<Engine> {
+  const at = (name: string) => join(config.guestDirectory, name);
+  const guest = {
+    kernel: at(process.arch === "arm64" ? "Image" : "vmlinux"),
+    initramfs: at("initramfs.cpio"),
+    tscMeter: at("tsc-khz"),
+  };
+  return openQemuEngine({ guest, acceleration: config.acceleration });
+}
