@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
+import { readdir, readlink } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { AwsCli } from "../support/aws.ts";
-import { newCatnapServer } from "../support/catnap-server.ts";
+import { newCatnapServer, type CatnapServer } from "../support/catnap-server.ts";
 import { eventually } from "../support/eventually.ts";
 import { BUILD_ROLE, buildReason, imageBecomes, microvmBecomes } from "../support/walkthrough.ts";
 
@@ -106,10 +109,20 @@ async function runMicrovm(aws: AwsCli, imageArn: string, payload?: string) {
   };
 }
 
+/** `kill -9` of the monitor that works in the microVM's folder. */
+async function killMachine({ home }: CatnapServer, microvmId: string): Promise<void> {
+  const folder = join(home, "microvms", microvmId);
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const cwds = await Promise.all(pids.map((pid) => readlink(`/proc/${pid}/cwd`).catch(() => "")));
+  const found = pids.filter((_, index) => cwds[index] === folder);
+  expect(found).toHaveLength(1);
+  process.kill(Number(found[0]), "SIGKILL");
+}
+
 const names = (events: readonly HookEvent[]) => events.map(({ what }) => what);
 
 test("an app is called at every turn of its life, and traffic waits for its answers", async () => {
-  const { aws, source } = await useHookedApp();
+  const { server, aws, source } = await useHookedApp();
   const create = ["create-microvm-image", "--name", "hooked", ...source, "--query", "imageArn", "--output", "text"];
   const imageArn = await aws.run("lambda-microvms", ...create);
   await imageBecomes(aws, imageArn, "CREATED");
@@ -145,6 +158,7 @@ test("an app is called at every turn of its life, and traffic waits for its answ
 
   await checkFailures(aws, imageArn);
   await checkEnds(aws, imageArn);
+  await checkCrashes(server, aws, imageArn);
   await checkFailedValidation(aws, imageArn, source);
 });
 
@@ -179,6 +193,43 @@ async function checkEnds(aws: AwsCli, imageArn: string): Promise<void> {
   await hungry.order({ eat: 1 });
   await hungry.becomes("TERMINATED");
   expect((await hungry.view()).stateReason).toBe("Container Stopped with Exit Code: 137");
+}
+
+/** `kill -9` of the server while a hook is held, of a monitor while its machine dozes. */
+async function checkCrashes(server: CatnapServer, aws: AwsCli, imageArn: string): Promise<void> {
+  const crash = async () => {
+    await setTimeout(500); // into the hook
+    await server.crash();
+    await server.start();
+  };
+  const one = await runMicrovm(aws, imageArn, '{"delay":4}');
+  await crash();
+  await one.becomes("RUNNING");
+  expect(names(await one.events()).slice(3)).toEqual(["run", "request"]);
+
+  await one.order({ suspend: { delay: 4 } });
+  await one.call("suspend-microvm"); // answers while the hook is held
+  await crash();
+  await one.becomes("SUSPENDED");
+  await one.order({ suspend: {}, resume: { delay: 4 } });
+  expect(names(await one.events())).toContain("resume");
+
+  await one.call("suspend-microvm");
+  await one.becomes("SUSPENDED");
+  await one.call("resume-microvm");
+  await crash();
+  await one.becomes("RUNNING");
+  const before = await one.events();
+
+  await one.call("suspend-microvm");
+  await one.becomes("SUSPENDED");
+  await killMachine(server, one.microvmId);
+  expect((await one.view()).state).toBe("SUSPENDED");
+  expect(names(await one.events())).toEqual([...names(before), "suspend", "resume", "request"]);
+
+  await killMachine(server, one.microvmId);
+  await one.becomes("TERMINATED");
+  expect((await one.view()).stateReason).toBe("The virtual machine of this MicroVM ended unexpectedly.");
 }
 
 async function checkFailedValidation(aws: AwsCli, imageArn: string, source: string[]): Promise<void> {
