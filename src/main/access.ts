@@ -5,11 +5,8 @@ import { joinCredentials, type CredentialStore } from "../auth/credentials.ts";
 import { createRoleSessions, type RoleSessions } from "../auth/role-sessions.ts";
 import type { CallAuthorizer } from "../aws/call-access.ts";
 import { createCallAuthorizer } from "../aws/permissions/call-authorizer.ts";
-import type { Config } from "../config/options.ts";
-import type { HomePaths } from "../config/paths.ts";
 import { AuditLog } from "../observability/audit-log.ts";
-import type { Log } from "../observability/log.ts";
-import type { Store } from "../store/store.ts";
+import type { House } from "./house.ts";
 
 /** Who may call, what they may do, and the record of what they did. */
 export interface Access {
@@ -23,25 +20,21 @@ export interface Access {
   readonly audit: AuditLog;
 }
 
-export async function openAccess(parts: {
-  readonly config: Config;
-  readonly paths: HomePaths;
-  readonly store: Store;
-  readonly log: Log;
-}): Promise<Access> {
-  const { config, paths, store, log } = parts;
+export async function openAccess({ config, paths, store, log, cleanup }: House): Promise<Access> {
   const bootstrap = await openBootstrapCredentials(paths.home, config.accountId);
   const sessions = createRoleSessions({ store });
   const callers = createCallerAuthorizer({ store });
+  const audit = new AuditLog({
+    file: paths.auditLog,
+    onError: (cause) => log.error({ err: cause }, "the audit log cannot be written"),
+  });
+  cleanup.add(() => audit.close());
   return {
     credentials: joinCredentials([bootstrap.store, sessions, await openAccountKeys(config.accountsFile)]),
     bootstrapKey: bootstrap.key,
     sessions,
     callers,
     authorizer: createCallAuthorizer({ store, authorizer: callers }),
-    audit: new AuditLog({
-      file: paths.auditLog,
-      onError: (cause) => log.error({ err: cause }, "the audit log cannot be written"),
-    }),
+    audit,
   };
 }

@@ -9,7 +9,8 @@ import { createLambdaMicrovmsService } from "../aws/lambda-microvms/lambda-micro
 import { createS3Service, sweepObjectFiles } from "../aws/s3/s3-service.ts";
 import { createStsService } from "../aws/sts/sts-service.ts";
 import { createEndpointProxy } from "../proxy/endpoint-proxy.ts";
-import { openAccess } from "./access.ts";
+import type { Access } from "./access.ts";
+import { openGuestApi } from "./guest-services.ts";
 import type { House } from "./house.ts";
 import { listenOnLoopback } from "./listen.ts";
 import type { Machines } from "./machines.ts";
@@ -44,20 +45,16 @@ export async function openEndpoints(house: House, { supervisor }: Machines, last
 
 export interface ApiDoor {
   readonly port: number;
-  /** File with the key that may do everything. */
-  readonly bootstrapKeyFile: string;
 }
 
 /** The AWS API: one address for all services. */
 export async function openApi(
   house: House,
-  { supervisor, builds }: Machines,
-  { tokens, lastPorts }: { tokens: EndpointTokens; lastPorts: Ports },
+  { supervisor, builds, slots }: Machines,
+  { access, tokens, lastPorts }: { access: Access; tokens: EndpointTokens; lastPorts: Ports },
 ): Promise<ApiDoor> {
   const { config, paths, store, log, cleanup } = house;
   await sweepObjectFiles({ store, objectsDirectory: paths.objects }); // uploads that a crash cut short
-  const access = await openAccess(house);
-  cleanup.add(() => access.audit.close());
   const api = createApiServer({
     services: [
       createLambdaMicrovmsService({ store, microvms: supervisor, tokens, builds }),
@@ -73,7 +70,8 @@ export async function openApi(
   });
   const port = await listenOnLoopback(api, { bind: config.bind, port: config.apiPort, preferred: lastPorts.api });
   cleanup.add(() => closeServer(api));
-  return { port, bootstrapKeyFile: access.bootstrapKey.file };
+  await openGuestApi(house, slots, api);
+  return { port };
 }
 
 function closeServer(server: Server): Promise<void> {

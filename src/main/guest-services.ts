@@ -4,7 +4,6 @@ import { createServer, type Server } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { startTicksOf } from "../engine/qemu/process-identity.ts";
-import type { HomePaths } from "../config/paths.ts";
 import { AppError } from "../errors/app-error.ts";
 import { createGuestDirectory, type Guest } from "../metadata/guest-directory.ts";
 import { createMetadataServer } from "../metadata/metadata-server.ts";
@@ -12,27 +11,20 @@ import { openMetadataTokens } from "../metadata/metadata-token.ts";
 import { createRoleCredentials } from "../metadata/role-credentials.ts";
 import { SERVICE_PORTS } from "../model/guest.ts";
 import type { SlotPool } from "../network/slot-pool.ts";
-import type { Log } from "../observability/log.ts";
-import type { Store } from "../store/store.ts";
-import type { Cleanup } from "../util/cleanup.ts";
 import { limitConnections } from "../util/limit-connections.ts";
 import type { Access } from "./access.ts";
+import type { House } from "./house.ts";
 
 /** Connections that one guest may hold open to each service. */
 const MAX_METADATA_CONNECTIONS = 32;
 const MAX_API_CONNECTIONS = 128;
 
-export interface GuestServiceParts {
-  readonly paths: HomePaths;
-  readonly store: Store;
-  readonly slots: SlotPool;
-  readonly access: Access;
-  readonly log: Log;
-  readonly cleanup: Cleanup;
-}
-
-/** Opens the metadata service: before any guest runs on, so that none finds it shut. */
-export async function openMetadata({ paths, store, slots, access, log, cleanup }: GuestServiceParts): Promise<void> {
+/** Opens the metadata service, which tells guests apart by their network slots. */
+export async function openMetadata(
+  { paths, store, log, cleanup }: House,
+  slots: SlotPool,
+  { sessions }: Access,
+): Promise<void> {
   const guests = createGuestDirectory({
     store,
     hostId: hostname(),
@@ -46,7 +38,7 @@ export async function openMetadata({ paths, store, slots, access, log, cleanup }
     tokens: await openMetadataTokens(join(paths.certificates, "metadata-key")),
     credentials: createRoleCredentials({
       store,
-      sessions: access.sessions,
+      sessions,
       onIssued: ({ microvmId, executionRoleArn }: Guest, { accessKeyId, expiresAt }) =>
         log.info({ microvmId, executionRoleArn, accessKeyId, expiresAt }, "a microVM got credentials of its role"),
     }),
@@ -60,7 +52,7 @@ export async function openMetadata({ paths, store, slots, access, log, cleanup }
 }
 
 /** The API, signed as everywhere, where guests reach it: the same server as on the host's own address. */
-export async function openGuestApi(api: HttpServer, { slots, cleanup }: GuestServiceParts): Promise<void> {
+export async function openGuestApi({ cleanup }: House, slots: SlotPool, api: HttpServer): Promise<void> {
   const door = createServer((socket) => api.emit("connection", socket));
   await listen(door, { slots, port: SERVICE_PORTS.api, most: MAX_API_CONNECTIONS });
   cleanup.add(async () => void door.close()); // its connections are the API's, which ends them

@@ -12,6 +12,8 @@ import { MicrovmSupervisor } from "../lifecycle/microvm-supervisor.ts";
 import { PreparedMachines } from "../lifecycle/prepared-machines.ts";
 import { openSlotPool, type SlotPool } from "../network/slot-pool.ts";
 import { microvmStore } from "../store/microvm-store.ts";
+import type { Access } from "./access.ts";
+import { openMetadata } from "./guest-services.ts";
 import type { House } from "./house.ts";
 
 const HTTPS_PORT = 443;
@@ -21,14 +23,19 @@ export interface Machines {
   readonly engine: Engine;
   readonly supervisor: MicrovmSupervisor;
   readonly builds: BuildQueue;
+  readonly slots: SlotPool;
 }
 
 /** Engine, networks, microVMs and builds, as they were left: what lives is attached again, what nobody owns is gone. */
-export async function openMachines(house: House, endpointPort: () => number): Promise<Machines> {
+export async function openMachines(
+  house: House,
+  { access, endpointPort }: { access: Access; endpointPort: () => number },
+): Promise<Machines> {
   const { config, paths, cleanup } = house;
   const engine = await openEngine(config);
   const slots = await openSlotPool({ home: paths.home, subnet: config.slotSubnet, spares: config.slotPoolSize });
   cleanup.add(() => slots.close());
+  await openMetadata(house, slots, access); // before any guest runs on, so that none finds it shut
   const prepared = openPrepared(house, engine, slots);
   const supervisor = openSupervisor(house, { engine, slots, prepared, endpointPort });
   const builds = await openBuilds(house, { engine, slots, prepared });
@@ -38,7 +45,7 @@ export async function openMachines(house: House, endpointPort: () => number): Pr
   await slots.removeOrphans();
   const expiry = setInterval(() => void supervisor.removeExpired(), EXPIRY_INTERVAL_MS);
   cleanup.add(async () => clearInterval(expiry));
-  return { engine, supervisor, builds };
+  return { engine, supervisor, builds, slots };
 }
 
 interface Parts {

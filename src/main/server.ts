@@ -5,6 +5,7 @@ import type { ServerInfo } from "../model/server-info.ts";
 import type { Log } from "../observability/log.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { Cleanup } from "../util/cleanup.ts";
+import { openAccess } from "./access.ts";
 import { openApi, openEndpoints, type Ports } from "./doors.ts";
 import { lockHome } from "./home-lock.ts";
 import type { House } from "./house.ts";
@@ -34,10 +35,11 @@ async function open(house: House): Promise<RunningServer> {
   const { paths, log, cleanup } = house;
   const lastPorts = await readLastPorts(paths);
   let endpointPort = 0;
-  const machines = await openMachines(house, () => endpointPort);
+  const access = await openAccess(house);
+  const machines = await openMachines(house, { access, endpointPort: () => endpointPort });
   const endpoints = await openEndpoints(house, machines, lastPorts);
   endpointPort = endpoints.port;
-  const api = await openApi(house, machines, { tokens: endpoints.tokens, lastPorts });
+  const api = await openApi(house, machines, { access, tokens: endpoints.tokens, lastPorts });
   await machines.builds.recover();
   const { region, accountId, domain, bind } = house.config;
   const info: ServerInfo = {
@@ -48,7 +50,7 @@ async function open(house: House): Promise<RunningServer> {
     accountId,
     domain,
     caBundle: endpoints.caBundle,
-    credentials: api.bootstrapKeyFile,
+    credentials: access.bootstrapKey.file,
     acceleration: machines.engine.capabilities.acceleration,
   };
   await writeFile(paths.serverInfo, `${JSON.stringify(info, null, 2)}\n`, { mode: 0o600 });

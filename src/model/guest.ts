@@ -22,8 +22,8 @@ export const GUEST_NETWORK = {
   apiAddress: "169.254.169.252",
 } as const;
 
-/** Ports of the host's service address, to which the two addresses above lead. */
-export const SERVICE_PORTS = { metadata: 80, api: 81 } as const;
+/** Ports of the host's service address, to which port 80 of the two addresses above leads; a web server may have 80 itself. */
+export const SERVICE_PORTS = { metadata: 16_925, api: 16_924 } as const;
 
 /** Serial numbers of the two disks: how the guest tells them apart, whatever order it finds them in. */
 export const DISK_SERIALS = { rootfs: "rootfs", upper: "upper" } as const;
@@ -39,3 +39,10 @@ export const MAX_ENTROPY_BYTES = 128;
 export const MAX_GRACE_MS = 3_600_000;
 /** Most output bytes in one frame of the event stream. */
 export const MAX_OUTPUT_FRAME_BYTES = 64 * 1024;
+
+/** The first version of the agent with sessions; agents before it know no "hello". */
+export const SESSION_AGENT_VERSION = 2;
+/** Longest body of a session request. */
+export const MAX_SESSION_CONFIG_BYTES = 128 * 1024;
+/** Most bytes in one frame of a session, either way. */
+export const MAX_SESSION_FRAME_BYTES = 32 * 1024;
