@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds what a microVM boots from into .cache/guest: the distribution's cloud kernel (vmlinux, on arm64 Image), the
-# agent, the initramfs that holds it, and tsc-khz (run on the host before a boot, see its source). Quick when nothing
+# agent, the initramfs that holds it and a busybox, and tsc-khz (run on the host before a boot, see its source). Quick when nothing
 # changed: every step is stamped with what it was made from.
 #
 #   guest/build.sh            make what is missing or out of date
@@ -127,14 +127,30 @@ build_tsc_khz() {
   echo "$recipe" >"$stamp"
 }
 
+# What a shell falls back to in images that have none.
+build_tools() {
+  local recipe stamp=$out/tools.stamp found
+  recipe=$(declare -f build_tools | sha256sum | cut -d' ' -f1)
+  if [[ -f $out/busybox && $(cat "$stamp" 2>/dev/null) == "$recipe" ]]; then return; fi
+  mkdir -p "$work/tools"
+  (cd "$work/tools" && apt-get download -qq -o APT::Sandbox::User=root busybox-static) || fail "busybox-static could not be downloaded; run: apt-get update"
+  dpkg-deb -x "$work"/tools/*.deb "$work/tools"
+  found=$(find "$work/tools" -path '*/bin/busybox' -type f)
+  [[ -n $found ]] || fail "the package busybox-static holds no busybox"
+  mv "$found" "$out/busybox"
+  echo "$recipe" >"$stamp"
+  say "busybox of $(stat -c %s "$out/busybox") bytes"
+}
+
 # Not compressed: unpacking would cost an emulated guest more than copying does.
 build_initramfs() {
   local recipe stamp=$out/initramfs.stamp root=$work/initramfs
-  recipe=$(cat "$out/kernel.stamp" "$out/agent.stamp" "$out/kernel-version" | sha256sum | cut -d' ' -f1)
+  recipe=$(cat "$out/kernel.stamp" "$out/agent.stamp" "$out/kernel-version" "$out/tools.stamp" | sha256sum | cut -d' ' -f1)
   if [[ -f $out/initramfs.cpio && $(cat "$stamp" 2>/dev/null) == "$recipe" ]]; then return; fi
-  mkdir -p "$root"/{dev,root}
+  mkdir -p "$root"/{dev,root,tools}
   cp -r "$out/modules" "$root/modules"
   install -m 755 "$out/agent" "$root/init"
+  install -m 755 "$out/busybox" "$root/tools/busybox"
   (cd "$root" && find . -print0 | sort -z | cpio --quiet --null --create --format=newc --owner=0:0 --reproducible) >"$work/initramfs.cpio"
   mv "$work/initramfs.cpio" "$out/initramfs.cpio"
   echo "$recipe" >"$stamp"
@@ -143,5 +159,6 @@ build_initramfs() {
 
 build_kernel "${1:-}"
 build_agent
+build_tools
 build_tsc_khz
 build_initramfs

@@ -5,9 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/timerfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -23,10 +21,12 @@ struct output_pipe {
 static struct app_status status;
 static struct output_ring ring;
 static struct output_pipe pipes[2];
-static struct watch children;
 static struct watch stop_timer;
 static int stop_signal = SIGTERM;
 static app_listener listener;
+/* What the app was started with, for the sessions beside it; its strings live in the body. */
+static struct start_config started_with;
+static char *started_with_body;
 
 /* Moves what a pipe holds into the ring; false at its end. */
 static bool drain_once(struct output_pipe *pipe)
@@ -58,43 +58,29 @@ static void set_exited(int exit_code)
 }
 
 /* Every process of the container is gone when its first one can be reaped, so the pipes hold all there will be. */
-static void app_ended(int wait_status)
+static void app_ended(int exit_code)
 {
 	for (size_t i = 0; i < 2; i++) {
 		while (pipes[i].watch.fd >= 0 && drain_once(&pipes[i]))
 			;
 		watch_close(&pipes[i].watch);
 	}
-	set_exited(WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status));
+	set_exited(exit_code);
 	listener();
 }
 
-static void on_children(struct watch *watch, uint32_t events)
+bool app_child_ended(pid_t pid, int exit_code)
 {
-	struct signalfd_siginfo infos[8];
-	ssize_t got = read(watch->fd, infos, sizeof(infos));
-	(void)got; /* one signal may stand for several children */
-	(void)events;
-	int wait_status;
-	pid_t pid;
-	while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0)
-		if (status.state == APP_RUNNING && pid == status.pid)
-			app_ended(wait_status);
+	if (status.state != APP_RUNNING || pid != status.pid)
+		return false;
+	app_ended(exit_code);
+	return true;
 }
 
 void app_init(app_listener on_change)
 {
-	sigset_t mask;
 	listener = on_change;
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &mask, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	children = (struct watch){.fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK), .handler = on_children};
 	stop_timer.fd = pipes[0].watch.fd = pipes[1].watch.fd = -1;
-	if (children.fd < 0)
-		die("signalfd");
-	watch_set(&children, EPOLLIN);
 }
 
 struct app_status app_status(void)
@@ -129,7 +115,12 @@ static void start_failed(const struct start_failure *failure)
 	set_exited(failure->exit_code);
 }
 
-bool app_start(const struct start_config *config, struct start_failure *failure)
+const struct start_config *app_config(void)
+{
+	return status.state == APP_RUNNING ? &started_with : NULL;
+}
+
+bool app_start(struct start_config *config, char **body, struct start_failure *failure)
 {
 	int out = open_pipe(0, OUTPUT_STDOUT);
 	int err = open_pipe(1, OUTPUT_STDERR);
@@ -141,6 +132,10 @@ bool app_start(const struct start_config *config, struct start_failure *failure)
 		start_failed(failure);
 	} else {
 		status = (struct app_status){.state = APP_RUNNING, .pid = pid};
+		started_with = *config;
+		started_with_body = *body;
+		*config = (struct start_config){0};
+		*body = NULL;
 		log_line("app started");
 		watch_set(&pipes[0].watch, EPOLLIN);
 		watch_set(&pipes[1].watch, EPOLLIN);

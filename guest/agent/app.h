@@ -24,8 +24,16 @@ void app_init(app_listener on_change);
 struct app_status app_status(void);
 const struct output_ring *app_output(void);
 
-/* False with the reason when it did not start; then it counts as exited with the reason's exit code. */
-bool app_start(const struct start_config *config, struct start_failure *failure);
+/* What the app was started with; NULL unless it runs. */
+const struct start_config *app_config(void);
+
+/*
+ * False with the reason when it did not start; then it counts as exited with the reason's exit code. On success the
+ * config and the body its strings live in belong to the app, and the caller's are emptied.
+ */
+bool app_start(struct start_config *config, char **body, struct start_failure *failure);
+/* A child was reaped; false when it was not the app. */
+bool app_child_ended(pid_t pid, int exit_code);
 /* Asks the app's first process to end; after `grace_ms` the kernel ends the whole container. */
 void app_stop(uint32_t grace_ms);
 

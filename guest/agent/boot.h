@@ -10,5 +10,7 @@ void boot_disks(void);
 void boot_network(void);
 
 #define APP_ROOT "/app"
+/* Read-only, in the agent's root: what the agent can run in a container that has no tools. */
+#define TOOLS "/tools"
 
 #endif

@@ -20,13 +20,15 @@ enum command_kind {
 	COMMAND_WAKE,
 	COMMAND_STOP,
 	COMMAND_POWEROFF,
+	COMMAND_HELLO,
+	COMMAND_SESSION,
 };
 
 struct command {
 	enum command_kind kind;
 	uint16_t port;			/* relay */
 	uint64_t offset;		/* events */
-	size_t body_length;		/* start */
+	size_t body_length;		/* start, session */
 	uint32_t grace_ms;		/* stop */
 	struct timespec wall_clock;	/* wake */
 	uint8_t entropy[MAX_ENTROPY_BYTES];

@@ -67,9 +67,13 @@ static void exec_on_path(char **argv, char **envp)
 		fail_exec(argv[0], denied);
 }
 
-void container_exec(const struct start_config *config, const char *home)
+void container_exec(const struct start_config *config, const char *home, int program)
 {
 	char **envp = with_defaults(config->envp, home);
+	if (program >= 0) {
+		fexecve(program, config->argv, envp);
+		fail_exec(config->argv[0], errno);
+	}
 	if (strchr(config->argv[0], '/') != NULL) {
 		execve(config->argv[0], config->argv, envp);
 		fail_exec(config->argv[0], errno);

@@ -3,7 +3,10 @@
 
 #include "start-config.h"
 
-/* Finds the program on the container's PATH and becomes it; HOME and PATH get values when the image gives none. */
-void container_exec(const struct start_config *config, const char *home) __attribute__((noreturn));
+/*
+ * Finds the program on the container's PATH and becomes it, or the open file `program` when that is not -1; HOME and
+ * PATH get values when the image gives none.
+ */
+void container_exec(const struct start_config *config, const char *home, int program) __attribute__((noreturn));
 
 #endif

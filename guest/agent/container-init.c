@@ -48,13 +48,6 @@ static void check(bool done, const char *what)
 		container_fail(125, "%s", what);
 }
 
-static void set_output_streams(int out, int err)
-{
-	check(dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0, "stdout");
-	/* Nothing of the agent leaks into the app; the report pipe closes itself at exec. */
-	check(syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0, "close_range");
-}
-
 /* From the container's own /dev, so that the app finds the path of its stdin. */
 static void set_standard_input(void)
 {
@@ -124,22 +117,34 @@ static void become_user(const struct container_user *user, bool all_capabilities
 	check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
 }
 
-void container_init(const struct start_config *config, int out, int err, int report)
+void container_become(const struct start_config *config, int program)
 {
 	struct container_user user;
 	struct rlimit files = {NOFILE_LIMIT, NOFILE_LIMIT};
-	report_fd = report;
-	setsid();
-	umask(022);
-	set_output_streams(out, err);
-	reset_signals();
-	join_cgroup();
-	container_mount(config->all_capabilities);
-	set_standard_input();
-	check(sethostname("localhost", strlen("localhost")) == 0, "sethostname");
 	find_user(config->user, &user);
 	enter_working_directory(config->working_dir);
 	check(setrlimit(RLIMIT_NOFILE, &files) == 0, "setrlimit");
 	become_user(&user, config->all_capabilities);
-	container_exec(config, user.home);
+	container_exec(config, user.home, program);
+}
+
+void container_prepare(int report)
+{
+	report_fd = report;
+	setsid();
+	umask(022);
+	/* Nothing of the agent leaks into the program; the report closes itself at exec. */
+	check(syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0, "close_range");
+	reset_signals();
+	join_cgroup();
+}
+
+void container_init(const struct start_config *config, int out, int err, int report)
+{
+	container_prepare(report);
+	check(dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0, "stdout");
+	container_mount(config->all_capabilities);
+	set_standard_input();
+	check(sethostname("localhost", strlen("localhost")) == 0, "sethostname");
+	container_become(config, -1);
 }

@@ -18,6 +18,7 @@
 #include "protocol.h"
 #include "relay.h"
 #include "reply.h"
+#include "session.h"
 #include "tcp-sockets.h"
 #include "wake.h"
 
@@ -28,7 +29,8 @@ struct control {
 	struct control *next;
 	uint16_t peer_port;
 	enum phase phase;
-	char *body; /* of "start" */
+	enum command_kind body_of;
+	char *body;
 	size_t body_length;
 	size_t body_wanted;
 	size_t length;
@@ -89,10 +91,11 @@ static bool answer_wake(const struct control *control, const struct command *com
 	return reply_line(control->watch.fd, "ok");
 }
 
-static bool begin_body(struct control *control, size_t length)
+static bool begin_body(struct control *control, const struct command *command)
 {
-	control->body = malloc(length);
-	control->body_wanted = length;
+	control->body = malloc(command->body_length);
+	control->body_of = command->kind;
+	control->body_wanted = command->body_length;
 	control->body_length = 0;
 	control->phase = PHASE_BODY;
 	return control->body != NULL;
@@ -126,7 +129,10 @@ static bool execute(struct control *control, struct command *command)
 	int fd = control->watch.fd;
 	switch (command->kind) {
 	case COMMAND_START:
-		return begin_body(control, command->body_length);
+	case COMMAND_SESSION:
+		return begin_body(control, command);
+	case COMMAND_HELLO:
+		return reply_line(fd, "ok %d", AGENT_VERSION);
 	case COMMAND_STATUS:
 		return answer_status(fd);
 	case COMMAND_LISTENING:
@@ -164,7 +170,7 @@ static bool start_app(struct control *control)
 	} else {
 		if (config.all_capabilities)
 			modules_load("/modules/all-capabilities");
-		answered = app_start(&config, &failure) ? reply_line(control->watch.fd, "ok %d", (int)app_status().pid)
+		answered = app_start(&config, &control->body, &failure) ? reply_line(control->watch.fd, "ok %d", (int)app_status().pid)
 							: reply_line(control->watch.fd, "error %s", failure.message);
 	}
 	start_config_free(&config);
@@ -177,8 +183,25 @@ static void consume(struct control *control, size_t count)
 	memmove(control->line, control->line + count, control->length);
 }
 
+/* The connection is the session's from here on, with what the host sent after the request. */
+static void hand_to_session(struct control *control)
+{
+	char *body = control->body;
+	control->body = NULL;
+	watch_pause(&control->watch);
+	session_open(control->watch.fd, (struct session_request){.body = body,
+								 .body_length = control->body_length,
+								 .early = control->line,
+								 .early_length = control->length});
+	release(control, true);
+}
+
 static bool end_body(struct control *control)
 {
+	if (control->body_of == COMMAND_SESSION) {
+		hand_to_session(control);
+		return true;
+	}
 	control->phase = PHASE_LINE;
 	bool answered = start_app(control);
 	free(control->body);

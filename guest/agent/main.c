@@ -4,6 +4,7 @@
  */
 #include "app.h"
 #include "boot.h"
+#include "children.h"
 #include "control.h"
 #include "etc-files.h"
 #include "events.h"
@@ -25,6 +26,7 @@ int main(void)
 	etc_files_write(APP_ROOT);
 	boot_network();
 	loop_init();
+	children_init();
 	app_init(on_app_changed);
 	listener_open();
 	log_line("ready");

@@ -2,6 +2,8 @@
 #ifndef CATNAP_PROTOCOL_H
 #define CATNAP_PROTOCOL_H
 
+/* 2: hello and sessions. */
+#define AGENT_VERSION 2
 #define AGENT_PORT 1018
 #define GUEST_ADDRESS "172.16.0.2"
 #define GUEST_NETMASK "255.255.255.252"
@@ -21,5 +23,10 @@
 #define OUTPUT_RING_BYTES (1024 * 1024)
 #define MAX_RELAYS 1024
 #define MAX_CONTROL_CONNECTIONS 64
+
+#define MAX_SESSIONS 32
+#define MAX_SESSION_CONFIG_BYTES (128 * 1024)
+/* Most bytes in one frame of a session, either way. */
+#define MAX_SESSION_FRAME_BYTES (32 * 1024)
 
 #endif

@@ -31,6 +31,50 @@ export type GuestEvent =
   | { readonly kind: "dropped"; readonly bytes: number }
   | { readonly kind: "exited"; readonly code: number };
 
+/** Characters; 0 by 0 until the client says better (contract 7). */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** A program to run beside the app, in its container. */
+export interface SessionRequest {
+  readonly argv: readonly string[];
+  /** Over the app's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Absolute; the app's when left out. */
+  readonly workingDir?: string;
+  /** As an image's USER; the app's when left out. */
+  readonly user?: string;
+  /** Runs on a terminal of this size; on pipes when left out. */
+  readonly terminal?: TerminalSize;
+  /** The agent's own busybox instead of a program of the image. */
+  readonly isBusybox?: boolean;
+}
+
+export type SessionEvent =
+  /** A terminal has no stderr. */
+  | { readonly kind: "output"; readonly stream: "stdout" | "stderr"; readonly bytes: Buffer }
+  | { readonly kind: "exited"; readonly code: number };
+
+/**
+ * A program that runs: bytes written are its input, and ending the writing ends that; read are SessionEvents, the last
+ * one its exit. Ends without an exit when the machine is gone. Reading late holds the program up. Destroying it hangs
+ * the program up.
+ */
+export interface GuestSession extends Duplex {
+  resize(size: TerminalSize): void;
+}
+
+export type SessionRefusal =
+  /** As shells and container runtimes have it: 127 not found, 126 cannot be executed, 125 anything else. */
+  | { readonly refused: "not-started"; readonly code: number; readonly reason: string }
+  /** The image was built with an agent that knows no sessions. */
+  | { readonly refused: "agent-too-old" }
+  /** The agent's reason, such as too many sessions. */
+  | { readonly refused: "agent-refused"; readonly reason: string }
+  | { readonly refused: "guest-unreachable"; readonly cause: unknown };
+
 /** Host side of the guest contract; one per machine, stateless between calls. */
 export interface GuestLink {
   /** Resolves when the agent answers; retries fast until then. */
@@ -50,6 +94,8 @@ export interface GuestLink {
   stop(graceMs: number): Promise<void>;
   /** A raw byte stream to 127.0.0.1:port (or ::1) inside the guest. */
   relay(port: number, signal?: AbortSignal): Promise<Duplex | RelayRefusal>;
+  /** Runs a program in the app's container for as long as the result is open. */
+  session(request: SessionRequest, signal?: AbortSignal): Promise<GuestSession | SessionRefusal>;
   /** Output and exit events from `fromOffset` on, until `signal` aborts or the machine goes away. */
   events(fromOffset: number, signal: AbortSignal): AsyncIterable<GuestEvent>;
 }

@@ -211,3 +211,91 @@ test("aborting ends the events and the connection", async () => {
   }
   await closed;
 });
+
+test("an agent that knows no sessions is too old for them", async () => {
+  const { link } = await replying("error not a request\n");
+  await expect(link.session({ argv: ["sh"] })).resolves.toEqual({ refused: "agent-too-old" });
+  const hangingUp = await useAgent((socket, line) => {
+    if (line === "hello") socket.end("error not a request\n");
+    else socket.resetAndDestroy();
+  });
+  await expect(hangingUp.link.session({ argv: ["sh"] })).resolves.toEqual({ refused: "agent-too-old" });
+  const newer = await useAgent(
+    (socket, line) => void socket.end(line === "hello" ? "ok 3\n" : "error not a request\n"),
+  );
+  await expect(newer.link.session({ argv: ["sh"] })).resolves.toEqual({
+    refused: "agent-refused",
+    reason: "not a request",
+  });
+});
+
+test.each([
+  ["failed 127 no such program\n", { refused: "not-started", code: 127, reason: "no such program" }],
+  ["error too many sessions\n", { refused: "agent-refused", reason: "too many sessions" }],
+  ["failed 999 x\n", { refused: "guest-unreachable" }],
+  ["hello\n", { refused: "guest-unreachable" }],
+])("the session reply %j is a refusal", async (reply, refusal) => {
+  const { link } = await replying(reply);
+  await expect(link.session({ argv: ["sh"] })).resolves.toMatchObject(refusal);
+});
+
+async function hearSession(frames: string | Buffer): Promise<unknown[]> {
+  const { link } = await replying(Buffer.concat([Buffer.from("ok\n"), Buffer.from(frames)]));
+  const session = await link.session({ argv: ["sh"] });
+  if ("refused" in session) throw new Error(session.refused);
+  const events: unknown[] = [];
+  for await (const event of session) events.push(event);
+  return events;
+}
+
+test("a session's frames are output and an exit, and nothing after it counts", async () => {
+  await expect(hearSession("out 2\nhierr 1\n\nexited 3\nout 1\nx")).resolves.toEqual([
+    { kind: "output", stream: "stdout", bytes: Buffer.from("hi") },
+    { kind: "output", stream: "stderr", bytes: Buffer.from("\n") },
+    { kind: "exited", code: 3 },
+  ]);
+  await expect(hearSession("out 5\nhi")).resolves.toHaveLength(1);
+});
+
+test.each(["out 0\n", "out 32769\n" + "x".repeat(32_769), "exited 256\n", "in 5\nhello", "out 1", "x".repeat(100)])(
+  "session bytes like %j are out of protocol or an end",
+  async (frames) => {
+    const heard = hearSession(frames);
+    if (frames === "out 1") await expect(heard).resolves.toEqual([]);
+    else await expect(heard).rejects.toMatchObject({ code: "ERR_GUEST_PROTOCOL" });
+  },
+);
+
+test("input goes out in frames of bounded size, with resizes and an end", async () => {
+  let sent = "";
+  const { link } = await useAgent((socket) => {
+    socket.on("data", (chunk: Buffer) => (sent += chunk.toString("latin1")));
+    socket.resume().write("ok\n");
+    socket.on("data", () => {
+      if (sent.endsWith("eof\n")) socket.end("exited 0\n");
+    });
+  });
+  const session = await link.session({ argv: ["sh"], env: { A: "b" }, terminal: { columns: 1, rows: 2 } });
+  if ("refused" in session) throw new Error(session.refused);
+  session.resize({ columns: 80, rows: 24 });
+  session.end(Buffer.alloc(40_000, "x"));
+  await session.resume().toArray();
+  const frames = sent.slice(sent.indexOf("resize"));
+  expect(sent.startsWith("arg=sh\0env=A=b\0terminal=1x2\0")).toBe(true);
+  expect(frames.replaceAll(/x+/g, "*")).toBe("resize 80 24\nin 32768\n*in 7232\n*eof\n");
+});
+
+test("a session that is destroyed closes its connection", async () => {
+  let closed: Promise<unknown> | undefined;
+  const { link } = await useAgent((socket) => {
+    closed = once(
+      socket.resume().on("end", () => socket.end()),
+      "close",
+    );
+    socket.write("ok\n");
+  });
+  const session = await link.session({ argv: ["sh"] });
+  if ("refused" in session) throw new Error(session.refused);
+  session.destroy();
+  await closed;
+});

@@ -5,7 +5,18 @@ import type { ContainerConfig } from "../model/container.ts";
 import { MAX_ENTROPY_BYTES, MAX_GRACE_MS, MAX_LISTENING_PORTS, MIN_ENTROPY_BYTES } from "../model/guest.ts";
 import { ask, openRequest, outOfProtocol, parseReply } from "./control.ts";
 import { EventFrameParser } from "./event-frames.ts";
-import type { GuestAddress, GuestEvent, GuestLink, GuestStatus, RelayRefusal, WakeOptions } from "./guest-link.ts";
+import type {
+  GuestAddress,
+  GuestEvent,
+  GuestLink,
+  GuestSession,
+  GuestStatus,
+  RelayRefusal,
+  SessionRefusal,
+  SessionRequest,
+  WakeOptions,
+} from "./guest-link.ts";
+import { openSession } from "./open-session.ts";
 import { encodeStartConfig } from "./start-config.ts";
 
 /** Replies that need no disk; generous, because an emulated guest on a busy host is slow. */
@@ -112,6 +123,10 @@ class TcpGuestLink implements GuestLink {
       if (cause instanceof AppError && cause.code === "ERR_CANCELLED") throw cause;
       return { refused: "guest-unreachable", cause };
     }
+  }
+
+  session(request: SessionRequest, signal?: AbortSignal): Promise<GuestSession | SessionRefusal> {
+    return openSession(this.#address, request, signal);
   }
 
   async *events(fromOffset: number, signal: AbortSignal): AsyncGenerator<GuestEvent, void, undefined> {

@@ -10,6 +10,8 @@
 
 #include "../command.h"
 #include "../output-ring.h"
+#include "../session-config.h"
+#include "../session-input.h"
 #include "../start-config.h"
 #include "../user-lookup.h"
 
@@ -66,7 +68,8 @@ static void fuzz_command(void)
 {
 	static const char *const samples[] = {
 		"relay 8080", "events 18446744073709551615", "start 524288", "status", "listening 80 8080 65535", "stop 3600000",
-		"wake 1.000000000 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", "busy", "", "relay 0",
+		"wake 1.000000000 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", "busy", "", "relay 0", "hello",
+		"session 131072", "session 0",
 	};
 	size_t length;
 	const char *sample = samples[next_random() % (sizeof(samples) / sizeof(samples[0]))];
@@ -76,6 +79,7 @@ static void fuzz_command(void)
 		EXPECT(command.port_count <= MAX_LISTENING_PORTS);
 		EXPECT(command.entropy_length <= MAX_ENTROPY_BYTES);
 		EXPECT(command.body_length <= MAX_START_CONFIG_BYTES);
+		EXPECT(command.kind != COMMAND_SESSION || (command.body_length > 0 && command.body_length <= MAX_SESSION_CONFIG_BYTES));
 		EXPECT(command.kind != COMMAND_RELAY || command.port != 0);
 	}
 	free(line);
@@ -94,6 +98,56 @@ static void fuzz_start_config(void)
 	}
 	start_config_free(&config);
 	free(body);
+}
+
+static void fuzz_session_config(void)
+{
+	static const char sample[] = "terminal=80x24\0arg=sh\0arg=\0env=A=b\0env=C=\0dir=/\0user=0\0program=busybox\0";
+	static char *argv[] = {"app", NULL}, *envp[] = {"A=a", "PATH=/bin", NULL};
+	const struct start_config app = {.argv = argv, .envp = envp, .working_dir = "/srv", .user = "app", .stop_signal = 15};
+	size_t length, names = 0;
+	char *body = mutate(sample, sizeof(sample) - 1, &length);
+	struct session_config config;
+	if (session_config_parse(body, length, &app, &config) == NULL) {
+		EXPECT(config.program.argv[0] != NULL && config.program.argv[0][0] != '\0');
+		EXPECT(config.program.working_dir[0] == '/');
+		for (char **at = config.program.envp; *at != NULL; at++)
+			names += strncmp(*at, "A=", 2) == 0 || strncmp(*at, "PATH=", 5) == 0;
+		EXPECT(names == 2);
+	}
+	session_config_free(&config);
+	free(body);
+}
+
+/* A stream of frames in pieces of any size, taken by a program that is sometimes slow. */
+static void fuzz_session_input(void)
+{
+	static struct session_input input;
+	static const char sample[] = "in 5\nhelloresize 80 24\nin 1\nxeof\nin 32768\nyyyyyyyyyyyyyyyyyyyyyy";
+	size_t length, room;
+	char *stream = mutate(sample, sizeof(sample) - 1, &length);
+	memset(&input, 0, sizeof(input));
+	for (size_t at = 0; at < length;) {
+		char *to = session_input_room(&input, &room);
+		size_t piece = 1 + next_random() % 20;
+		piece = piece < length - at ? piece : length - at;
+		EXPECT(room >= piece && to + room == input.bytes + sizeof(input.bytes));
+		memcpy(to, stream + at, piece);
+		session_input_received(&input, piece);
+		at += piece;
+		for (struct session_item item = session_input_next(&input); item.kind != ITEM_NONE; item = session_input_next(&input)) {
+			if (item.kind == ITEM_BROKEN) {
+				free(stream);
+				return;
+			}
+			if (item.kind != ITEM_BYTES)
+				continue;
+			EXPECT(item.length > 0 && item.bytes + item.length <= input.bytes + input.length);
+			session_input_took(&input, 1 + next_random() % item.length);
+		}
+		EXPECT(input.at <= input.length && input.payload_left <= MAX_SESSION_FRAME_BYTES);
+	}
+	free(stream);
 }
 
 static char *mutated_text(const char *sample)
@@ -161,6 +215,8 @@ int main(int argc, char **argv)
 		for (int i = 0; i < 100; i++) {
 			fuzz_command();
 			fuzz_start_config();
+			fuzz_session_config();
+			fuzz_session_input();
 			fuzz_user_lookup();
 		}
 		fuzz_ring();
