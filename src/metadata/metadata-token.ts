@@ -1,5 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { AppError } from "../errors/app-error.ts";
 import { writeFileDurably } from "../util/write-file-durably.ts";
 
@@ -60,6 +61,7 @@ async function readKey(file: string): Promise<Buffer | undefined> {
 
 async function makeKey(file: string): Promise<Buffer> {
   const key = randomBytes(KEY_BYTES);
+  await mkdir(dirname(file), { recursive: true, mode: 0o755 });
   await writeFileDurably(file, `${key.toString("base64url")}\n`, 0o600);
   return key;
 }
