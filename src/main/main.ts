@@ -27,5 +27,5 @@ try {
   }
 } catch (cause) {
   log.error({ err: cause }, "Catnap did not start");
-  process.exitCode = 1;
+  process.exit(1); // whatever a part that did not come up left running
 }
