@@ -11,7 +11,8 @@ import {
 } from "@aws-sdk/client-lambda-microvms";
 import { AwsCli } from "../test/support/aws.ts";
 import { newCatnapServer, type CatnapServer } from "../test/support/catnap-server.ts";
-import { mustRun, runProgram } from "../test/support/project.ts";
+import { processesWorkingIn } from "../src/engine/qemu/process-identity.ts";
+import { mustRun } from "../test/support/project.ts";
 import { buildApp, imageBecomes } from "../test/support/walkthrough.ts";
 import { prepareBareFlask } from "./bare-process.ts";
 import { ask } from "./endpoint-client.ts";
@@ -154,7 +155,7 @@ async function allocatedBytes(directory: string): Promise<number> {
 
 async function processGone(directory: string): Promise<void> {
   for (;;) {
-    if ((await runProgram("pgrep", ["-f", directory])).code !== 0) return;
+    if ((await processesWorkingIn(directory)).length === 0) return;
     await setTimeout(20);
   }
 }
