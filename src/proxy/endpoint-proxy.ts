@@ -8,6 +8,7 @@ import type { EndpointTokens } from "../auth/endpoint-token.ts";
 import type { Config } from "../config/options.ts";
 import type { EndpointDirectory } from "../lifecycle/microvm-service.ts";
 import type { Log } from "../observability/log.ts";
+import { ShellServer } from "../shell/shell-server.ts";
 import { clientErrorHandler, OpenAnswers } from "./client-errors.ts";
 import { listenForEndpoints, type Listening } from "./endpoint-listener.ts";
 import { ExchangeServer } from "./exchange-server.ts";
@@ -42,7 +43,8 @@ export function createEndpointProxy(options: EndpointProxyOptions): EndpointProx
   const { directory, tokens, certificates, config, log, now = Date.now } = options;
   const lives = new MicrovmLives(options);
   const context = { directory, tokens, domain: config.domain, now };
-  const exchanges = new ExchangeServer({ context, lives, log });
+  const shells = new ShellServer({ log });
+  const exchanges = new ExchangeServer({ context, lives, shells, log });
   const upgraded = new Set<Duplex>();
   let listening: Listening | undefined;
 
@@ -59,6 +61,7 @@ export function createEndpointProxy(options: EndpointProxyOptions): EndpointProx
       return { port: listening.port };
     },
     async close() {
+      shells.close();
       await Promise.all((listening?.servers ?? []).map(closeServer));
       for (const socket of upgraded) socket.destroy();
       lives.close();

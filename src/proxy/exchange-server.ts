@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { EndpointTarget } from "../lifecycle/microvm-service.ts";
 import type { Log } from "../observability/log.ts";
+import type { ShellServer } from "../shell/shell-server.ts";
 import { Activity } from "./activity.ts";
 import type { Exchange, Outcome, Route } from "./exchange.ts";
 import { forwardRequest } from "./forward-request.ts";
@@ -23,6 +24,7 @@ export interface Incoming {
 interface ExchangeServerOptions {
   readonly context: ResolveContext;
   readonly lives: MicrovmLives;
+  readonly shells: Pick<ShellServer, "accept">;
   readonly log: Log;
 }
 
@@ -46,7 +48,8 @@ export class ExchangeServer {
     }
   }
 
-  async #answer({ request, response, requestId, upgrade }: Incoming): Promise<Outcome> {
+  async #answer(incoming: Incoming): Promise<Outcome> {
+    const { request, response, requestId, upgrade } = incoming;
     const head = readRequestHead({
       method: request.method ?? "",
       url: request.url ?? "",
@@ -58,6 +61,7 @@ export class ExchangeServer {
     const destination = await resolveDestination(head, this.#options.context);
     if ("refused" in destination) return destination;
     const { target, port } = destination;
+    if (destination.isShell) return await this.#openShell(incoming, target);
     const exchange = { request, response, head, requestId };
     const forward = (route: Route) =>
       upgrade ? forwardUpgrade({ ...exchange, ...upgrade }, route) : forwardRequest(exchange, route);
@@ -66,6 +70,21 @@ export class ExchangeServer {
     this.#options.lives.current(target)?.agent.dropIdle(port, 0);
     const second = await this.#try(exchange, target, port, forward);
     return second === "stale" ? { refused: "microvm-unreachable" } : second;
+  }
+
+  /** The shell answers the handshake and has the connection from then on. */
+  async #openShell({ request, response, requestId, upgrade }: Incoming, target: EndpointTarget): Promise<Outcome> {
+    if (request.headers.upgrade?.toLowerCase() !== "websocket" || !upgrade) return { refused: "shell-token" };
+    const life = this.#options.lives.current(target) ?? (await this.#wake(target, response));
+    if ("refused" in life) return life;
+    if (response.destroyed) return "answered";
+    response.detachSocket(upgrade.socket);
+    const { microvmId } = target;
+    this.#options.shells.accept(
+      { request, ...upgrade, requestId },
+      { microvmId, link: life.link, touch: () => target.touch(), onDown: (listener) => target.onDown(listener) },
+    );
+    return "answered";
   }
 
   async #try(

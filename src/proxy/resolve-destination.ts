@@ -9,6 +9,8 @@ import type { RequestHead } from "./request-head.ts";
 export interface Destination {
   readonly target: EndpointTarget;
   readonly port: number;
+  /** A shell beside the application, and never the application. */
+  readonly isShell: boolean;
 }
 
 export interface ResolveContext {
@@ -29,9 +31,14 @@ export async function resolveDestination(head: RequestHead, context: ResolveCont
   const name = head.host === undefined ? undefined : parseEndpointName(head.host, context.domain);
   const target = name && context.directory.find(name.label);
   if (!target || target.microvmId !== claims.microvmId) return { refused: "token-mismatch" };
-  if (claims.kind === "shell") return { refused: "shell-token" };
+  if (claims.kind === "shell")
+    return admitsShell(target) ? { target, port: head.port, isShell: true } : { refused: "shell-token" };
   if (!admitsHttp(target) || !allowsPort(claims.ports, head.port)) return { refused: "port-denied" };
-  return { target, port: head.port };
+  return { target, port: head.port, isShell: false };
+}
+
+function admitsShell({ ingressNetworkConnectors: connectors }: EndpointTarget): boolean {
+  return hasManagedConnector(connectors, "SHELL_INGRESS") && !hasManagedConnector(connectors, "NO_INGRESS");
 }
 
 /** No connector at all means HTTP_INGRESS, the default (observed 2.8). */
