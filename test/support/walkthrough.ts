@@ -14,7 +14,7 @@ export interface BuiltApp {
 }
 
 export interface BuildOptions {
-  readonly app: "flask" | "counter";
+  readonly app: "flask" | "counter" | "identity";
   readonly imageName: string;
   readonly region: string;
   /** Told the name of each step when it begins. */
@@ -48,7 +48,9 @@ export async function buildApp(aws: AwsCli, options: BuildOptions): Promise<Buil
   onStep("upload the zip");
   await aws.run("s3", "mb", `s3://${bucket}`, "--region", region);
   await aws.shell(
-    options.app === "flask" ? "zip -q app.zip app.py requirements.txt Dockerfile" : "zip -q app.zip app.py Dockerfile",
+    options.app === "counter"
+      ? "zip -q app.zip app.py Dockerfile"
+      : "zip -q app.zip app.py requirements.txt Dockerfile",
   );
   await aws.run("s3", "cp", "app.zip", `s3://${bucket}/app.zip`);
   onStep("build the image");
