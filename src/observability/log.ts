@@ -1,16 +1,12 @@
+import { writeSync } from "node:fs";
 import { pino, type Logger } from "pino";
 
 export type Log = Pick<Logger, "debug" | "info" | "warn" | "error">;
 
 const STDOUT = 1;
-/** Kept while the disk is full; more lines are dropped. */
-const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
 
 /** JSON lines on stdout. Values that may be secret have names that are cut out wherever they appear. */
 export function createLog(level: string, descriptor = STDOUT): Log {
-  const destination = pino.destination({ dest: descriptor, sync: false, maxLength: MAX_BUFFERED_BYTES });
-  // Without a listener a full disk would end the server. What could not be written is tried again with the next line.
-  destination.on("error", () => {});
   return pino(
     {
       level,
@@ -19,8 +15,17 @@ export function createLog(level: string, descriptor = STDOUT): Log {
       redact: { paths: SECRET_PATHS, censor: "[secret]" },
       serializers: { err: pino.stdSerializers.errWithCause },
     },
-    destination,
+    { write: (line) => writeOrDrop(descriptor, line) },
   );
+}
+
+/** A full disk must end no server, nor hold it at its exit as the library's own writer does: the line is lost. */
+function writeOrDrop(descriptor: number, line: string): void {
+  try {
+    writeSync(descriptor, line);
+  } catch {
+    // where the disk is full, whoever met that reports it
+  }
 }
 
 const SECRET_PATHS = [
