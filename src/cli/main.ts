@@ -4,6 +4,8 @@ import { AppError } from "../errors/app-error.ts";
 import { doctor } from "./doctor.ts";
 import { down } from "./down.ts";
 import { env } from "./env.ts";
+import { exec, type ExecOptions } from "./exec.ts";
+import { shell } from "./shell.ts";
 import { up } from "./up.ts";
 
 const settings = Object.values(OPTIONS).map(
@@ -31,6 +33,27 @@ program
   .description("say what is missing on this host and how to mend it")
   .option("--json", "as JSON")
   .action(run(doctor));
+program
+  .command("shell <microvm-id>")
+  .description("a terminal in a microVM that was run with SHELL_INGRESS")
+  .action(async (microvmId: string) => {
+    process.exitCode = await shell(microvmId);
+  });
+program
+  .command("exec <microvm-id> <command...>")
+  .description("run a command beside the application: catnap exec ID -- CMD …")
+  .option("-t, --tty", "on a terminal")
+  .option("-u, --user <user>", "as another user of the image")
+  .option("-w, --workdir <directory>", "in another directory")
+  .option(
+    "-e, --env <name=value>",
+    "with a further variable (may be repeated)",
+    (entry, all: string[]) => [...all, entry],
+    [],
+  )
+  .action(async (microvmId: string, command: string[], options: ExecOptions) => {
+    process.exitCode = await exec(microvmId, command, options);
+  });
 
 program.exitOverride((error) => {
   process.exit(error.exitCode === 0 ? 0 : 2);

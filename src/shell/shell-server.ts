@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Log } from "../observability/log.ts";
 import { ShellConnection } from "./connection.ts";
@@ -10,13 +10,15 @@ import type { ShellTarget } from "./shell-target.ts";
 
 /** Longest message of a client: a large paste. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
+/** Silence after which the kernel asks whether the client's host is still there. */
+const TCP_PROBE_MS = 30_000;
 /** What a client that authenticates by subprotocol offers, and must be answered with (contract 6.4). */
 const MARKER_SUBPROTOCOL = "lambda-microvms";
 
 export interface ShellUpgrade {
   readonly request: IncomingMessage;
   /** The client's connection, on which nothing has been answered. */
-  readonly socket: Duplex;
+  readonly socket: Socket;
   /** What the client sent after its request. */
   readonly early: Buffer;
   readonly requestId: string;
@@ -51,6 +53,7 @@ export class ShellServer {
   /** Answers the handshake and serves the client until it or its program ends. Takes the connection over; never throws. */
   accept({ request, socket, early, requestId }: ShellUpgrade, target: ShellTarget): void {
     this.#requestIds.set(request, requestId);
+    socket.setKeepAlive(true, TCP_PROBE_MS);
     this.#handshakes.handleUpgrade(request, socket, early, (client) => this.#serve(client, target));
   }
 

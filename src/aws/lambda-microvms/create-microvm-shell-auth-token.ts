@@ -10,14 +10,15 @@ import { requireReachable, tokenExpiry } from "./token-rules.ts";
 
 export function createMicrovmShellAuthToken({
   microvms,
+  tokens,
   now,
 }: Dependencies): Operation<
   CreateMicrovmShellAuthTokenCommandInput,
   Omit<CreateMicrovmShellAuthTokenCommandOutput, "$metadata">
 > {
   return async (input, context) => {
-    tokenExpiry(input, now());
-    const { ingressNetworkConnectors: ingress } = await requireReachable(microvms, context, input);
+    const expiresAt = tokenExpiry(input, now());
+    const { microvmId, ingressNetworkConnectors: ingress } = await requireReachable(microvms, context, input);
     if (!hasManagedConnector(ingress, "SHELL_INGRESS")) {
       throw validation("Shell access requires SHELL_INGRESS network connector to be configured on the MicroVM.");
     }
@@ -26,8 +27,7 @@ export function createMicrovmShellAuthToken({
         "ALL_INGRESS cannot be combined with other ingress network connectors; use HTTP_INGRESS and/or SHELL_INGRESS instead",
       );
     }
-    throw validation(
-      "This version of Catnap has no shell access yet, so it makes no shell tokens. Reach the application over HTTP_INGRESS.",
-    );
+    const token = await tokens.mint({ microvmId, kind: "shell", ports: [], expiresAt });
+    return { authToken: { "X-aws-proxy-auth": token } };
   };
 }

@@ -317,7 +317,6 @@ test.each<[string[], string]>([
     ["SHELL_INGRESS", "ALL_INGRESS"],
     "ALL_INGRESS cannot be combined with other ingress network connectors; use HTTP_INGRESS and/or SHELL_INGRESS instead",
   ],
-  [["SHELL_INGRESS", "HTTP_INGRESS"], "no shell access yet"],
 ])("a shell token for %j is refused: %s", async (names, message) => {
   const { call, makeImage } = await useLambdaMicrovms();
   await makeImage();
@@ -331,6 +330,19 @@ test.each<[string[], string]>([
     shape: "ValidationException",
     message: expect.stringContaining(message),
   });
+});
+
+test("a shell token is for a shell of one microVM, for at most an hour", async () => {
+  const { call, makeImage } = await useLambdaMicrovms();
+  await makeImage();
+  const ingressNetworkConnectors = [connector("SHELL_INGRESS"), connector("HTTP_INGRESS")];
+  const { microvmId } = await call("RunMicrovm", { imageIdentifier: APP, ingressNetworkConnectors });
+  const ask = (expirationInMinutes: number) =>
+    call("CreateMicrovmShellAuthToken", { microvmIdentifier: microvmId, expirationInMinutes });
+  const { authToken } = await ask(60);
+  expect(Object.keys(authToken)).toEqual(["X-aws-proxy-auth"]);
+  expect(JSON.parse(authToken["X-aws-proxy-auth"])).toMatchObject({ microvmId, kind: "shell", ports: [] });
+  await expect(ask(61)).rejects.toMatchObject({ message: "ExpirationMinutes 61 exceeded max allowed of 60." });
 });
 
 test("a microVM is found by a client that is set to another Region, and lives in its image's Region", async () => {

@@ -1,0 +1,94 @@
+import { lookup } from "node:dns";
+import { readFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import type { LookupFunction } from "node:net";
+import { LambdaMicrovms } from "@aws-sdk/client-lambda-microvms";
+import { WebSocket } from "ws";
+import { AppError } from "../errors/app-error.ts";
+import { environment } from "./env.ts";
+
+/** A token is needed only for the moment of connecting. */
+const TOKEN_MINUTES = 1;
+const HANDSHAKE_LIMIT_MS = 90_000;
+const MARKER = "lambda-microvms";
+const MAX_SHOWN_CHARACTERS = 500;
+
+/** Connects to the shell of a microVM as any client does: token from the API, then the endpoint. A sleeper wakes. */
+export async function connectShell(microvmId: string, subprotocols: readonly string[] = []): Promise<WebSocket> {
+  const variables = await environment();
+  if (variables === undefined)
+    throw new AppError("ERR_CONFIG_INVALID", { message: "Catnap is not running; start it with: catnap up --detach" });
+  const { endpoint, token } = await askForToken(variables, microvmId);
+  const socket = new WebSocket(`wss://${endpoint}/shell`, [MARKER, ...subprotocols], {
+    headers: { "x-aws-proxy-auth": token },
+    ca: await readFile(variables["AWS_CA_BUNDLE"] ?? "", "utf8"),
+    lookup: lookupLoopback,
+    handshakeTimeout: HANDSHAKE_LIMIT_MS,
+    perMessageDeflate: false,
+  });
+  return await opened(socket);
+}
+
+async function askForToken(
+  variables: Readonly<Record<string, string>>,
+  microvmIdentifier: string,
+): Promise<{ endpoint: string; token: string }> {
+  const client = new LambdaMicrovms({
+    endpoint: variables["AWS_ENDPOINT_URL"] ?? "",
+    region: variables["AWS_REGION"] ?? "",
+    credentials: {
+      accessKeyId: variables["AWS_ACCESS_KEY_ID"] ?? "",
+      secretAccessKey: variables["AWS_SECRET_ACCESS_KEY"] ?? "",
+    },
+  });
+  try {
+    const [{ endpoint = "" }, { authToken = {} }] = await Promise.all([
+      client.getMicrovm({ microvmIdentifier }),
+      client.createMicrovmShellAuthToken({ microvmIdentifier, expirationInMinutes: TOKEN_MINUTES }),
+    ]);
+    return { endpoint, token: authToken["X-aws-proxy-auth"] ?? "" };
+  } catch (cause) {
+    throw new AppError("ERR_SERVICE_FAULT", { message: cause instanceof Error ? cause.message : String(cause), cause });
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Paused: nothing that comes is lost before the caller listens. */
+function opened(socket: WebSocket): Promise<WebSocket> {
+  return new Promise((resolve, reject) => {
+    socket.once("error", (cause) =>
+      reject(new AppError("ERR_SERVICE_FAULT", { message: `The endpoint cannot be reached: ${cause.message}`, cause })),
+    );
+    socket.once("unexpected-response", (_request, response) => void refusalOf(response).then(reject));
+    socket.once("open", () => {
+      socket.pause();
+      socket.removeAllListeners("error").on("error", () => {}); // "close" follows and is what counts
+      resolve(socket);
+    });
+  });
+}
+
+async function refusalOf(response: IncomingMessage): Promise<AppError> {
+  let text = "";
+  try {
+    for await (const chunk of response.setEncoding("utf8")) if (text.length < MAX_SHOWN_CHARACTERS) text += chunk;
+  } catch {
+    // What came before the break is still of use.
+  }
+  response.destroy();
+  const why = text.trim().slice(0, MAX_SHOWN_CHARACTERS);
+  const message = `The endpoint refused the shell (${response.statusCode ?? 0}${why === "" ? "" : `: ${why}`})`;
+  return new AppError("ERR_SERVICE_FAULT", { message });
+}
+
+/** Names below localhost are this machine's, whatever the resolver knows of them (RFC 6761). */
+const lookupLoopback: LookupFunction = (name, options, done) => {
+  if (name === "localhost" || name.endsWith(".localhost")) {
+    const address = { address: "127.0.0.1", family: 4 };
+    if (options.all === true) done(null, [address]);
+    else done(null, address.address, address.family);
+    return;
+  }
+  lookup(name, options, done);
+};
