@@ -12,7 +12,7 @@ const TRUST = {
 };
 const POLICY = { Sid: "Read", Effect: "Allow", Action: "s3:GetObject", Resource: "arn:aws:s3:::bucket/*" };
 
-async function useAuthorizer({ trust = TRUST as object, policy = POLICY as object | null } = {}) {
+async function useAuthorizer({ trust = TRUST, policy = POLICY }: { trust?: object; policy?: object | null } = {}) {
   const store = openSqliteStore(":memory:");
   onTestFinished(() => store.close());
   const text = (statement: object) => JSON.stringify({ Version: "2012-10-17", Statement: [statement] });
