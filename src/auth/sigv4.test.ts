@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { authenticate } from "./authenticate.ts";
 import type { CredentialStore } from "./credentials.ts";
 import type { SignedRequest } from "./sigv4-request.ts";
+import { equalSecrets } from "./sigv4.ts";
 
 const KEY = { accessKeyId: "AKIATESTTESTTESTTEST", secretAccessKey: "secret/+=" };
 const NOW = new Date("2026-11-20T12:00:00Z");
@@ -188,6 +189,39 @@ test("temporary credentials need their own session token", async () => {
   expect(await check(request, "{}", store("other"))).toMatchObject({ refused: "invalid-token" });
   expect(await check(await sign(plain), "{}", store("token"))).toMatchObject({ refused: "invalid-token" });
   expect(await check(request, "{}", store())).toMatchObject({ refused: "invalid-token" });
+});
+
+test("expired credentials are told to who holds their secret, and to nobody else", async () => {
+  const expired: CredentialStore = {
+    lookup: async (id) => {
+      const credential = await store("token").lookup(id);
+      return credential && { ...credential, expiresAt: NOW };
+    },
+  };
+  const request = await sign(plain, { sessionToken: "token" });
+  expect(await check(request, "{}", expired)).toMatchObject({ refused: "expired-token" });
+  expect(await check(request, "{ }", expired)).toMatchObject({ refused: "mismatch" });
+  expect(await check(await sign(plain, { sessionToken: "guess" }), "{}", expired)).toMatchObject({
+    refused: "invalid-token",
+  });
+});
+
+test("secrets are equal when all their characters are, whatever their lengths", () => {
+  fc.assert(
+    fc.property(fc.string(), fc.string(), (a, b) => {
+      expect(equalSecrets(a, b)).toBe(a === b);
+      expect(equalSecrets(a, a)).toBe(true);
+      expect(equalSecrets(`${a}x`, a)).toBe(false);
+    }),
+  );
+});
+
+test("a refusal names the key that the request claims, for the record", async () => {
+  const signed = await sign(plain);
+  expect(await check({ ...signed, method: "PUT" }, "{}")).toMatchObject({
+    accessKeyId: KEY.accessKeyId,
+    signingName: "lambda",
+  });
 });
 
 test.each([
