@@ -1,3 +1,4 @@
+import { discardDifference } from "../engine/engine-files.ts";
 import { must } from "../util/assert.ts";
 import { becomeRunning } from "./bring-up.ts";
 import { endMicrovm } from "./end-microvm.ts";
@@ -61,6 +62,7 @@ async function goOn(body: LifeBody, cause: unknown): Promise<void> {
     context.log.error({ err, microvmId: record.id }, "the machine ended while it was being suspended");
     return endMicrovm(body, { reason: STATE_REASONS.lost, tellApp: false });
   }
+  await discardDifference(body.directory).catch(() => {}); // half a difference would keep a full disk full
   // The app was told to get ready for a sleep that did not come.
   if (running.hooks?.suspend !== undefined) await callLifeHook(body, "resume");
   await becomeRunning(body, running);

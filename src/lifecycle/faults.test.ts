@@ -1,6 +1,6 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import {
   knock,
   POLICY,
@@ -107,6 +107,22 @@ test("a microVM that ended while the store was full stays ended", async () => {
   const next = world.restart();
   await next.recover();
   expect((await next.get(view.microvmId))?.state).toBe("TERMINATED");
+});
+
+test("what could not be stored is stored as soon as there is room", async () => {
+  const { supervisor, rows, store } = await useSupervisor();
+  const view = await useRunning(supervisor);
+  await supervisor.suspend(view.microvmId);
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  rows.isFull = true;
+  expect(await knock(supervisor, view)).not.toHaveProperty("refused");
+  await vi.advanceTimersByTimeAsync(10_000); // still full
+  rows.isFull = false;
+  await vi.advanceTimersByTimeAsync(10_000);
+  await expect
+    .poll(async () => store.db.selectFrom("microvms").select(["state", "suspended_at"]).execute())
+    .toEqual([{ state: "RUNNING", suspended_at: null }]);
 });
 
 test("a start that cannot be recorded ends, and leaves no machine", async () => {

@@ -195,7 +195,7 @@ export class MicrovmLife implements EndpointTarget {
 
   /** TERMINATED on record: until then it is remembered here. */
   get #hasEnded(): boolean {
-    return this.state === "TERMINATED" && this.#record.isStored;
+    return this.state === "TERMINATED" && this.#record.isSaved;
   }
 
   /** For what nobody waits for. */

@@ -1,14 +1,19 @@
 import type { Log } from "../observability/log.ts";
 import type { MicrovmState } from "../model/states.ts";
 import type { MicrovmChange, MicrovmRow, MicrovmStore } from "../store/microvm-store.ts";
+import { SerialQueue } from "../util/serial-queue.ts";
+
+const RETRY_MS = 10_000;
 
 /** The row of one microVM: on disk first, then in memory. */
 export class MicrovmRecord {
   readonly id: string;
   readonly #store: MicrovmStore;
   readonly #log: Log;
+  readonly #writes = new SerialQueue();
   #row: MicrovmRow;
-  #isStored = true;
+  /** True, but not on disk: goes there with the next write. */
+  #unsaved: MicrovmChange = {};
 
   constructor({ store, log }: { store: MicrovmStore; log: Log }, row: MicrovmRow) {
     this.id = row.id;
@@ -25,36 +30,41 @@ export class MicrovmRecord {
     return this.#row.state;
   }
 
-  /** Whether the last change that was worth a write is on disk. */
-  get isStored(): boolean {
-    return this.#isStored;
+  get isSaved(): boolean {
+    return Object.keys(this.#unsaved).length === 0;
   }
 
   /** Throws, and changes nothing, when the store cannot record it. */
   async update(change: MicrovmChange): Promise<void> {
-    await this.#store.update(this.id, change);
-    this.#isStored = true;
-    this.assume(change);
+    await this.#writes.run(async () => {
+      await this.#store.update(this.id, { ...this.#unsaved, ...change });
+      this.#unsaved = {};
+      this.assume(change);
+    });
   }
 
   /** For what is true whether it can be recorded or not, and what `recoverMicrovm` makes right again. */
   async tryUpdate(change: MicrovmChange): Promise<boolean> {
-    const error = await this.#store.update(this.id, change).then(
-      () => undefined,
-      (cause: unknown) => ({ cause }),
-    );
-    this.assume(change);
-    if (error !== undefined)
+    try {
+      await this.update(change);
+    } catch (cause) {
+      this.assume(change);
+      this.#unsaved = { ...this.#unsaved, ...change };
+      setTimeout(() => void this.#retry(), RETRY_MS).unref();
       this.#log.error(
-        { err: error.cause, microvmId: this.id, state: this.state },
-        "a microVM's state could not be stored",
+        { err: cause, microvmId: this.id, state: this.state },
+        "a microVM's state could not be stored; it is tried again",
       );
-    this.#isStored = error === undefined;
-    return this.#isStored;
+    }
+    return this.isSaved;
   }
 
   /** In memory alone: what passes before it would be worth a write. */
   assume(change: MicrovmChange): void {
     this.#row = { ...this.#row, ...change };
+  }
+
+  async #retry(): Promise<void> {
+    if (!this.isSaved) await this.tryUpdate({});
   }
 }

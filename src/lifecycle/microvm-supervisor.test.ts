@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { knock, POLICY, reaches, runRequest, useRunning, useSupervisor } from "../../test/support/use-supervisor.ts";
 
 test("run answers PENDING at once and becomes RUNNING with a fresh clock", async () => {
@@ -72,7 +72,7 @@ test("terminating, in any state and twice, ends with the service's reason and fr
 test("the main process ending ends the microVM with its exit code", async () => {
   const { supervisor, guest } = await useSupervisor();
   const view = await useRunning(supervisor);
-  await vi.waitFor(() => guest.exit(3));
+  guest.exit(3);
   expect((await reaches(supervisor, view, "TERMINATED")).stateReason).toBe("Container Stopped with Exit Code: 3");
 });
 

@@ -41,10 +41,10 @@ export class ScriptedGuest {
   readonly answers = new Map<string, HookAnswer>();
   hookPort: number | undefined;
   failWake = false;
-  readonly #exits: ((code: number) => void)[] = [];
+  readonly #exit = Promise.withResolvers<number>();
 
   exit(code: number): void {
-    this.#exits.at(-1)?.(code);
+    this.#exit.resolve(code);
   }
 
   answer(hook: string, status: number): void {
@@ -83,10 +83,11 @@ export class ScriptedGuest {
   }
 
   async *#events(signal: AbortSignal): AsyncGenerator<GuestEvent> {
-    const code = await new Promise<number | undefined>((resolve) => {
-      this.#exits.push(resolve);
+    const aborted = new Promise<undefined>((resolve) => {
+      if (signal.aborted) resolve(undefined);
       signal.addEventListener("abort", () => resolve(undefined));
     });
+    const code = await Promise.race([this.#exit.promise, aborted]);
     if (code !== undefined) yield { kind: "exited", code };
   }
 }
