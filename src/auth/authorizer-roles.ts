@@ -3,7 +3,9 @@ import type { Store } from "../store/store.ts";
 import type { AccessDecision, AccessRequest, Authorizer } from "./authorizer.ts";
 import { checkServiceTrust, findRoleByArn, refusedBy } from "./assume-role.ts";
 import { parsePolicy } from "./policy-document.ts";
+import { withHiddenTags, withKeys } from "./policy-context.ts";
 import { evaluatePolicies } from "./policy.ts";
+import { roleTags } from "./role-tags.ts";
 
 /** The principal that acts in build and execution roles (contract 12). */
 export const SERVICE_PRINCIPAL = "lambda.amazonaws.com";
@@ -18,7 +20,7 @@ export function createRoleAuthorizer({ store }: { store: Store }): Authorizer {
       const distrust = refuseTrust(role, request);
       if (distrust) return distrust;
       const policies = await listRolePolicies(store.db, { accountId: role.account_id, name: role.name });
-      return checkPermissions(policies, request);
+      return checkPermissions(role, policies, request);
     },
   };
 }
@@ -30,6 +32,7 @@ function refuseTrust(role: RoleRow, request: AccessRequest): AccessDecision | un
 }
 
 function checkPermissions(
+  role: RoleRow,
   policies: readonly { policy_name: string; document: string }[],
   request: AccessRequest,
 ): AccessDecision {
@@ -40,7 +43,7 @@ function checkPermissions(
   const answer = evaluatePolicies(named, {
     action: request.action,
     resource: request.resource,
-    context: contextOf(request),
+    context: withHiddenTags(withKeys(contextOf(request), roleTags(role, "aws:principaltag/"))),
   });
   if (answer.effect === "allow") return { allowed: true, by: answer.because };
   const { why } = refusedBy(answer, "no statement of the role's policies allows it");

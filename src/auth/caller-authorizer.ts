@@ -1,8 +1,9 @@
-import { findRole, listRolePolicies } from "../store/iam-store.ts";
+import { findRole, listRolePolicies, type RoleRow } from "../store/iam-store.ts";
 import type { Store } from "../store/store.ts";
 import { refusedBy } from "./assume-role.ts";
 import type { AccessDecision } from "./authorizer.ts";
-import type { PolicyContext } from "./policy-context.ts";
+import { withKeys, type PolicyContext } from "./policy-context.ts";
+import { roleTags } from "./role-tags.ts";
 import { parsePolicy } from "./policy-document.ts";
 import { evaluatePolicies, type NamedPolicy } from "./policy.ts";
 import type { Principal, SessionIdentity } from "./principal.ts";
@@ -30,12 +31,15 @@ export function createCallerAuthorizer({ store }: { readonly store: Store }): Ca
       if (isAdministrator) return () => ({ allowed: true, by: "the root of the account" });
       if (!identity) return () => ({ allowed: false, why: "because it has no identity with policies" });
       if (identity.kind === "user") return (request) => judge("identity-based", identity.policies, request);
-      const policies = await policiesOfRole(store, identity);
-      if (!policies) {
+      const role = await roleOf(store, identity);
+      if (!role) {
         const why = `because the role ${identity.roleArn} of its session no longer exists`;
         return () => ({ allowed: false, why });
       }
-      return (request) => {
+      const policies = await policiesOf(store, role);
+      const tags = roleTags(role, "aws:principaltag/");
+      return (asked) => {
+        const request = tags.length > 0 ? { ...asked, context: withKeys(asked.context, tags) } : asked;
         const byRole = judge("identity-based", policies, request);
         if (!byRole.allowed || !identity.sessionPolicy) return byRole;
         const bySession = judge("session", [identity.sessionPolicy], request);
@@ -46,12 +50,12 @@ export function createCallerAuthorizer({ store }: { readonly store: Store }): Ca
 }
 
 /** Undefined when the role is gone, also if another one has its name by now. */
-async function policiesOfRole(
-  store: Store,
-  { role: key, roleId }: SessionIdentity,
-): Promise<NamedPolicy[] | undefined> {
+async function roleOf(store: Store, { role: key, roleId }: SessionIdentity): Promise<RoleRow | undefined> {
   const role = await findRole(store.db, key);
-  if (role?.role_id !== roleId) return undefined;
+  return role?.role_id === roleId ? role : undefined;
+}
+
+async function policiesOf(store: Store, role: RoleRow): Promise<NamedPolicy[]> {
   const rows = await listRolePolicies(store.db, { accountId: role.account_id, name: role.name });
   return rows.map((row) => ({
     name: `inline policy "${row.policy_name}" of role ${role.name}`,

@@ -1,4 +1,4 @@
-import { isKnownKey, type PolicyContext } from "./policy-context.ts";
+import { isAbsent, type PolicyContext } from "./policy-context.ts";
 import type { PolicyCondition } from "./policy-document.ts";
 import { findOperator } from "./policy-operators.ts";
 import { allTrue, anyTrue, not, type Truth } from "./truth.ts";
@@ -24,10 +24,10 @@ function evaluateCondition(condition: PolicyCondition, context: PolicyContext): 
   const { quantifier, name, isOptional } = readOperator(condition.operator);
   const key = condition.key.toLowerCase();
   const actual = context.get(key);
-  if (actual === undefined && !isKnownKey(key)) return "unknown";
+  if (actual === undefined && !isAbsent(key, context)) return "unknown";
   if (name === "Null") {
-    const isAbsent = actual === undefined || actual.length === 0;
-    return condition.values.some((value) => (value.toLowerCase() === "true") === isAbsent);
+    const isNull = actual === undefined || actual.length === 0;
+    return condition.values.some((value) => (value.toLowerCase() === "true") === isNull);
   }
   const operator = findOperator(name);
   if (!operator) return "unknown";

@@ -1,5 +1,8 @@
 /** Values of condition keys, whose names are in lower case; a list for keys that hold several values. */
-export type PolicyContext = ReadonlyMap<string, string | readonly string[]>;
+export interface PolicyContext extends ReadonlyMap<string, string | readonly string[]> {
+  /** Whether the resource may have tags that are not in here. */
+  readonly hasHiddenTags?: boolean;
+}
 
 /**
  * Keys whose value is always put into the context when they have one: for these, and for these alone, absence means that
@@ -37,6 +40,20 @@ const KNOWN_KEYS: ReadonlySet<string> = new Set([
 const KNOWN_FAMILIES = ["aws:principaltag/", "aws:requesttag/", "aws:resourcetag/"];
 
 /** Whether a key that the context lacks certainly has no value. */
-export function isKnownKey(key: string): boolean {
+export function isAbsent(key: string, context: PolicyContext): boolean {
+  if (context.has(key) || (context.hasHiddenTags && key.startsWith("aws:resourcetag/"))) return false;
   return KNOWN_KEYS.has(key) || KNOWN_FAMILIES.some((family) => key.startsWith(family));
+}
+
+type Keys = Iterable<readonly [string, string | readonly string[]]>;
+
+/** The context with further keys; hidden tags stay hidden. */
+export function withKeys(context: PolicyContext, ...further: readonly Keys[]): PolicyContext {
+  const all = new Map(context);
+  for (const keys of further) for (const [key, value] of keys) all.set(key, value);
+  return Object.assign(all, { hasHiddenTags: context.hasHiddenTags });
+}
+
+export function withHiddenTags(context: PolicyContext): PolicyContext {
+  return Object.assign(new Map(context), { hasHiddenTags: true });
 }

@@ -107,6 +107,20 @@ test.each<[object, PolicyAnswer["effect"], PolicyAnswer["effect"]]>([
   expect(ask({ ...allow, Effect: "Deny", Condition: condition }).effect).toBe(onDeny);
 });
 
+test("tags that may be there unseen are unknown, not absent", () => {
+  const context = Object.assign(new Map(CONTEXT), { hasHiddenTags: true });
+  const judge = (effect: string, operator: string) => {
+    const statement = { ...allow, Effect: effect, Condition: { [operator]: { "aws:ResourceTag/team": "blue" } } };
+    const document = parsePolicy(JSON.stringify({ Version: "2012-10-17", Statement: statement }), "identity");
+    const question = { action: "s3:GetObject", resource: "arn:aws:s3:::bucket/app.zip", context };
+    return evaluatePolicies([{ name: "P", document }], question).effect;
+  };
+  for (const operator of ["StringEquals", "StringNotEquals", "StringEqualsIfExists", "Null"]) {
+    expect(judge("Allow", operator)).toBe("none");
+    expect(judge("Deny", operator)).toBe("deny");
+  }
+});
+
 test("a Deny wins over any Allow, wherever it stands", () => {
   const statements = [
     { ...allow, Sid: "Yes" },

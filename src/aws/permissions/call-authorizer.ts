@@ -1,5 +1,9 @@
+import { findRoleByArn } from "../../auth/assume-role.ts";
 import type { CallerAuthorizer } from "../../auth/caller-authorizer.ts";
 import { callerContext } from "../../auth/caller-context.ts";
+import { withHiddenTags, withKeys } from "../../auth/policy-context.ts";
+import { roleTags } from "../../auth/role-tags.ts";
+import { parseImageArn } from "../../model/arn.ts";
 import { findRole } from "../../store/iam-store.ts";
 import type { Store } from "../../store/store.ts";
 import type { CallAuthorizer } from "../call-access.ts";
@@ -42,12 +46,10 @@ export function createCallAuthorizer(options: CallAuthorizerOptions): CallAuthor
       const keys = callerContext(context.principal, { ...context, now: now() });
       const judge = await authorizer.judgeOf(context.principal);
       const reasons = new Set<string>();
-      for (const { action, resource, context: own = new Map() } of needed) {
-        const decision = judge({
-          action,
-          resource,
-          context: new Map([...keys, ...own, ...(await resourceTags(scope, resource))]),
-        });
+      for (const { action, resource, context: own = [] } of needed) {
+        const tags = await resourceTags(store, scope, resource);
+        const known = withKeys(keys, own, tags ?? []);
+        const decision = judge({ action, resource, context: tags ? known : withHiddenTags(known) });
         if (!decision.allowed) return { allowed: false, action, resource, why: decision.why };
         if (decision.by !== undefined) reasons.add(decision.by);
       }
@@ -56,7 +58,16 @@ export function createCallAuthorizer(options: CallAuthorizerOptions): CallAuthor
   };
 }
 
-async function resourceTags({ accountId, images }: PermissionScope, resource: string): Promise<[string, string][]> {
+/** The tags of a resource as condition keys; undefined when it may have some that are kept elsewhere. */
+async function resourceTags(
+  store: Store,
+  { accountId, images }: PermissionScope,
+  resource: string,
+): Promise<[string, string][] | undefined> {
+  if (resource === "*" || resource.startsWith("arn:aws:s3:::")) return [];
+  const role = await findRoleByArn(store, resource);
+  if (role) return role.account_id === accountId ? roleTags(role, "aws:resourcetag/") : [];
+  if (!parseImageArn(resource)) return undefined;
   const tags = await images.tagsOf(accountId, resource);
   return Object.entries(tags).map(([key, value]) => [`aws:resourcetag/${key.toLowerCase()}`, value]);
 }

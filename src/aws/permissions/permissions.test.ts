@@ -127,6 +127,25 @@ test("tags of an image open and close it", async () => {
   await expect(get(plain)).rejects.toMatchObject({ name: "AccessDeniedException" });
 });
 
+test("tags of a role speak for it, as caller and as resource", async () => {
+  const { iam, makeRole, assume } = await useAccount();
+  const sameTeam = { StringEquals: { "aws:ResourceTag/team": "${aws:PrincipalTag/team}" } };
+  const role = await makeRole("Team", {
+    allow: [{ Effect: "Allow", Action: "iam:GetRole", Resource: "*", Condition: sameTeam }],
+  });
+  await makeRole("Mate");
+  const tag = (RoleName: string, Value: string) =>
+    iam().send(new iamSchemas.TagRoleCommand({ RoleName, Tags: [{ Key: "team", Value }] }));
+  const key = await assume(role);
+  const look = () => iam(key).send(new iamSchemas.GetRoleCommand({ RoleName: "Mate" }));
+  await expect(look()).rejects.toMatchObject({ name: "AccessDenied" });
+  await tag("Team", "blue");
+  await tag("Mate", "red");
+  await expect(look()).rejects.toMatchObject({ name: "AccessDenied" });
+  await tag("Mate", "blue");
+  await expect(look()).resolves.toBeDefined();
+});
+
 test("an explicit deny wins and is named", async () => {
   const { microvms: client, roleKey } = await useAccount();
   const key = await roleKey(
