@@ -120,7 +120,7 @@ test("a session begins with its id, then carries terminal bytes, and ends with t
   expect(requests).toEqual([
     {
       argv: ["bash"],
-      env: { TERM: "xterm", PS1: "λ $ " },
+      env: { TERM: "xterm", PS1: "λ $ ", PROMPT_COMMAND: "PS1='λ $ '; unset PROMPT_COMMAND" },
       user: "0",
       workingDir: "/",
       terminal: { columns: 0, rows: 0 },

@@ -1,15 +1,19 @@
 import type { GuestLink, GuestSession, SessionRefusal, SessionRequest } from "../guest-link/guest-link.ts";
 
+const PROMPT = "λ $ ";
+/** Start-up files of distributions set a prompt of their own; this comes after them, once. */
+const BASH_FIRST_PROMPT = `PS1='${PROMPT}'; unset PROMPT_COMMAND`;
+
 /** Root at / on a terminal of no size yet, with the service's prompt (contract 7, observed 2.6). */
 const LIKE_THE_SERVICE = {
-  env: { TERM: "xterm", PS1: "λ $ " },
+  env: { TERM: "xterm", PS1: PROMPT },
   user: "0",
   workingDir: "/",
   terminal: { columns: 0, rows: 0 },
 } as const;
 
 const SHELLS: readonly SessionRequest[] = [
-  { ...LIKE_THE_SERVICE, argv: ["bash"] },
+  { ...LIKE_THE_SERVICE, argv: ["bash"], env: { ...LIKE_THE_SERVICE.env, PROMPT_COMMAND: BASH_FIRST_PROMPT } },
   { ...LIKE_THE_SERVICE, argv: ["sh"] },
   // An image may lack a PATH that leads to its shell.
   { ...LIKE_THE_SERVICE, argv: ["/bin/sh"] },
