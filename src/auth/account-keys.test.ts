@@ -42,7 +42,12 @@ test("the root of a listed account may do everything in it, a user what their po
     principal: {
       arn: "arn:aws:iam::222222222222:user/alice",
       isAdministrator: false,
-      identity: { kind: "user", name: "alice", policies: [{ name: 'policy "Storage" of user alice' }] },
+      identity: {
+        kind: "user",
+        name: "alice",
+        userId: expect.stringMatching(/^AIDA[A-Z0-9]{17}$/),
+        policies: [{ name: 'policy "Storage" of user alice' }],
+      },
     },
   });
   expect(await keys.lookup("AKIANOBODYNOBODYNOBO")).toBeUndefined();

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
 import { AppError } from "../errors/app-error.ts";
@@ -64,20 +65,29 @@ async function readJson(file: string): Promise<unknown> {
 function credentialsOf(file: string, accountId: string, of: User): [string, Credential][] {
   const isRoot = of.name === ROOT;
   if (isRoot && Object.keys(of.policies).length > 0) throw invalid(file, "the root of an account takes no policies");
+  const arn = `arn:aws:iam::${accountId}:${isRoot ? "root" : `user/${of.name}`}`;
   const policies = Object.entries(of.policies).map(([name, document]) => readPolicy(file, of.name, name, document));
   return of.keys.map(({ accessKeyId, secretAccessKey }) => [
     accessKeyId,
     {
       secretAccessKey,
       principal: {
-        arn: `arn:aws:iam::${accountId}:${isRoot ? "root" : `user/${of.name}`}`,
+        arn,
         accountId,
         accessKeyId,
         isAdministrator: isRoot,
-        ...(!isRoot && { identity: { kind: "user" as const, name: of.name, policies } }),
+        ...(!isRoot && { identity: { kind: "user" as const, name: of.name, userId: userIdOf(arn), policies } }),
       },
     },
   ]);
+}
+
+/** Looks like IAM's, and follows from the ARN: the file has no ids. */
+function userIdOf(arn: string): string {
+  const digits = BigInt(`0x${createHash("sha256").update(arn).digest("hex")}`)
+    .toString(36)
+    .toUpperCase();
+  return `AIDA${digits.slice(-17)}`;
 }
 
 function readPolicy(file: string, userName: string, name: string, document: unknown): NamedPolicy {

@@ -34,7 +34,8 @@ export function callerContext(principal: Principal, circumstances: Circumstances
 export function userIdOf(principal: Principal): string {
   const { identity } = principal;
   if (principal.isAdministrator) return principal.accountId;
-  return identity?.kind === "session" ? `${identity.roleId}:${identity.sessionName}` : principal.accessKeyId;
+  if (identity?.kind === "session") return `${identity.roleId}:${identity.sessionName}`;
+  return identity?.userId ?? principal.accessKeyId;
 }
 
 function principalType({ isAdministrator, identity }: Principal): string {

@@ -19,6 +19,8 @@ export type Identity = UserIdentity | SessionIdentity;
 export interface UserIdentity {
   readonly kind: "user";
   readonly name: string;
+  /** "AIDA…", the same at every start. */
+  readonly userId: string;
   readonly policies: readonly NamedPolicy[];
 }
 

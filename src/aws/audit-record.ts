@@ -83,7 +83,7 @@ export function auditRecord(call: AnsweredCall, request: AuditedRequest): AuditR
     errorCode: fault?.shape,
     additionalEventData: {
       decision: decisionOf(call),
-      reason: access ? (access.allowed ? access.by : access.why) : undefined,
+      reason: reasonOf(call),
       action: access && !access.allowed ? access.action : undefined,
       httpStatus: call.response.status,
       durationMs: request.durationMs,
@@ -98,10 +98,22 @@ function identityOf(principal: Principal): object {
   return { type, principalId: userIdOf(principal), arn, accountId, accessKeyId, userName };
 }
 
-function decisionOf({ caller, access }: AnsweredCall): string {
+function decisionOf({ caller, access, fault }: AnsweredCall): string {
   if (!caller) return "not authenticated";
+  if (isAccessDenied(fault)) return "denied";
   if (!access) return caller.principal.isAdministrator ? "allowed: the root of the account" : "not asked";
   return access.allowed ? "allowed" : "denied";
+}
+
+/** An operation that asks for itself, such as AssumeRole, tells the reason in its refusal. */
+function reasonOf({ access, fault }: AnsweredCall): string | undefined {
+  if (access && !access.allowed) return access.why;
+  if (isAccessDenied(fault)) return fault?.message;
+  return access?.by;
+}
+
+function isAccessDenied(fault: AnsweredCall["fault"]): boolean {
+  return fault?.shape === "AccessDenied" || fault?.shape === "AccessDeniedException";
 }
 
 function resourcesOf({ access }: AnsweredCall): { ARN: string }[] | undefined {

@@ -3,7 +3,7 @@ import * as microvms from "@aws-sdk/client-lambda-microvms";
 import * as s3Schemas from "@aws-sdk/client-s3";
 import { expect, test } from "vitest";
 import { BASE_ARN, createInput, imageArnOf, REGION } from "../../../test/fixtures/use-lambda-microvms.ts";
-import { useAccount, type Key } from "../../../test/support/account.ts";
+import { ACCOUNT_TRUST, useAccount, type Key } from "../../../test/support/account.ts";
 import { TEST_ACCOUNT } from "../../../test/support/api-endpoint.ts";
 import { operationNames } from "../operation-names.ts";
 import { createS3Service } from "../s3/s3-service.ts";
@@ -217,7 +217,7 @@ test("IAM's own operations are bound, each to its role", async () => {
 });
 
 test("the trail names who did what to which resource and why, and holds no secret", async () => {
-  const { lambda, microvms: client, roleKey, trail } = await useAccount();
+  const { lambda, microvms: client, roleKey, makeRole, assume, trail } = await useAccount();
   const app = await lambda.makeImage("app");
   const key = await roleKey("Reader", {
     Sid: "Read",
@@ -236,6 +236,14 @@ test("the trail names who did what to which resource and why, and holds no secre
   await client({ ...key, sessionToken: "forged" })
     .send(new ListMicrovmImagesCommand({}))
     .catch(() => {});
+  await assume(await makeRole("Shut", { trust: { ...ACCOUNT_TRUST, Effect: "Deny" } })).catch(() => {});
+  expect(trail.pop()).toMatchObject({
+    eventSource: "sts.amazonaws.com",
+    eventName: "AssumeRole",
+    errorCode: "AccessDenied",
+    requestParameters: { RoleArn: `arn:aws:iam::${TEST_ACCOUNT}:role/Shut` },
+    additionalEventData: { decision: "denied", reason: expect.stringContaining("of the trust policy denies it") },
+  });
   const identity = { type: "AssumedRole", arn: session("Reader"), accessKeyId: key.accessKeyId };
   expect(trail).toMatchObject([
     {

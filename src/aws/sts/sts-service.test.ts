@@ -29,7 +29,7 @@ const others: CredentialStore = {
           accountId: TEST_ACCOUNT,
           accessKeyId,
           isAdministrator: false,
-          identity: { kind: "user", name: "alice", policies },
+          identity: { kind: "user", name: "alice", userId: "AIDAALICE", policies },
         },
       };
     }
