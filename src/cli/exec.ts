@@ -24,7 +24,7 @@ const endMessage = z.union([
 export async function exec(microvmId: string, argv: readonly string[], options: ExecOptions): Promise<number> {
   const socket = await connectShell(microvmId, [EXEC_SUBPROTOCOL]);
   socket.send(JSON.stringify(request(argv, options)));
-  const undo = options.tty === true ? [followSize(socket), enterRawMode()] : [];
+  const undo = options.tty === true ? [followSize(socket), await enterRawMode()] : [];
   undo.push(sendInput(socket, () => socket.send(JSON.stringify({ type: "stdin_end" }))));
   const code = await untilExit(socket);
   for (const end of undo) end();

@@ -1,4 +1,5 @@
 import type { WebSocket } from "ws";
+import { runCommand } from "../util/run-command.ts";
 
 /** Tells the far terminal the size of this one, now and whenever it changes. Returns what ends that. */
 export function followSize(socket: WebSocket): () => void {
@@ -11,13 +12,17 @@ export function followSize(socket: WebSocket): () => void {
   return () => void stdout.off("resize", tell);
 }
 
-/** Every key goes through as it is, the interrupt key too. Returns what ends that. */
-export function enterRawMode(): () => void {
+/**
+ * Every key goes through as it is, the interrupt key too, and every byte comes as it is: node's own raw mode still makes a
+ * carriage return of each line feed, which full-screen programs use to move down. Returns what ends that.
+ */
+export async function enterRawMode(): Promise<() => void> {
   const { stdin } = process;
   if (!stdin.isTTY) return () => {};
   stdin.setRawMode(true);
-  const leave = (): void => void stdin.setRawMode(false);
+  const leave = (): void => void stdin.setRawMode(false); // to what it was at first, in every respect
   process.once("exit", leave); // whatever ends the process, the terminal must not stay raw
+  await runCommand("stty", ["-F", "/dev/tty", "-opost"]).catch(() => {}); // all but the screens of such programs is well without
   return () => {
     process.off("exit", leave);
     leave();

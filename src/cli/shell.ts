@@ -7,7 +7,7 @@ const NORMAL_CLOSURE = 1000;
 /** A terminal in a microVM, over the service's own shell protocol, which tells no exit code. */
 export async function shell(microvmId: string): Promise<number> {
   const socket = await connectShell(microvmId);
-  const undo = [followSize(socket), enterRawMode(), sendInput(socket, () => socket.send(END_OF_INPUT))];
+  const undo = [followSize(socket), await enterRawMode(), sendInput(socket, () => socket.send(END_OF_INPUT))];
   const [code, reason] = await new Promise<[number, string]>((resolve) => {
     socket.on("message", (data, isBinary) => {
       if (isBinary) writeOut(socket, process.stdout, data as Buffer); // text is the session's id

@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { AwsCli } from "../support/aws.ts";
 import { newCatnapServer } from "../support/catnap-server.ts";
+import { eventually } from "../support/eventually.ts";
 import { CATNAP, runProgram } from "../support/project.ts";
 import { buildApp, microvmBecomes } from "../support/walkthrough.ts";
 
@@ -31,7 +32,7 @@ async function useShellMicrovm() {
   const catnap = (input: string, ...args: string[]) =>
     runProgram(CATNAP, args, { env: { CATNAP_HOME: server.home }, input });
   const ca = await readFile(server.clientEnv()["AWS_CA_BUNDLE"] ?? "", "utf8");
-  return { aws, imageArn, microvm, microvmId, endpoint, mint, catnap, ca };
+  return { aws, home: server.home, imageArn, microvm, microvmId, endpoint, mint, catnap, ca };
 }
 
 /** A terminal as a person has it: text that came, and keys that go. */
@@ -54,8 +55,10 @@ class Terminal {
     onTestFinished(() => this.socket.terminate());
   }
 
-  async sees(wanted: string | RegExp): Promise<void> {
-    await expect.poll(() => this.#seen, { timeout: 60_000 }).toMatch(wanted);
+  async sees(wanted: RegExp): Promise<void> {
+    await eventually(`the terminal shows ${wanted}`, 60_000, () =>
+      Promise.resolve(this.#seen.search(wanted) >= 0 ? { done: true } : { saw: JSON.stringify(this.#seen) }),
+    );
     this.#seen = "";
   }
 
@@ -65,25 +68,25 @@ class Terminal {
 }
 
 test("a shell opens in the app's container, over the service's protocol and from the command line", async () => {
-  const { aws, imageArn, microvm, microvmId, endpoint, mint, catnap, ca } = await useShellMicrovm();
+  const { aws, home, imageArn, microvm, microvmId, endpoint, mint, catnap, ca } = await useShellMicrovm();
   const token = await mint("create-microvm-shell-auth-token", "--expiration-in-minutes", "15");
   const offered = [`lambda-microvms.authentication.${token}`, "lambda-microvms", "lambda-microvms.port.8022"];
   const open = (protocols = offered) => new Terminal(endpoint, protocols, ca);
 
   const terminal = open();
-  await terminal.sees("λ $ ");
+  await terminal.sees(/λ \$ /);
   expect(terminal.socket.protocol).toBe("lambda-microvms");
   expect(JSON.parse(terminal.texts[0] ?? "")).toMatchObject({ type: "session_init" });
   terminal.type("tty; id -u; pwd; echo $TERM; tr '\\0' ' ' </proc/1/cmdline\n");
   await terminal.sees(/\/dev\/pts\/0\r\n0\r\n\/\r\nxterm\r\npython3 app.py/);
   terminal.socket.send('{"type":"resize","cols":120,"rows":40}');
   terminal.type("stty size\n");
-  await terminal.sees("40 120\r\n");
+  await terminal.sees(/40 120\r\n/);
 
   const second = open();
-  await second.sees("λ $ ");
+  await second.sees(/λ \$ /);
   second.type("tty\n");
-  await second.sees("/dev/pts/1");
+  await second.sees(/\/dev\/pts\/1/);
   terminal.socket.send("exit\n");
   expect(await terminal.closed).toEqual([1000, "shell exited"]);
 
@@ -112,6 +115,15 @@ test("a shell opens in the app's container, over the service's protocol and from
   expect(large.stdout.length).toBe(3_000_000);
   const typed = await catnap("tty; exit\n", "shell", microvmId);
   expect(typed).toMatchObject({ code: 0, stdout: expect.stringContaining("/dev/pts/") });
+
+  // On a real terminal: its size, raw keys, and a terminal that is as before afterwards.
+  const keys = "stty rows 30 cols 100; $CATNAP shell $ID; stty -a | grep -o '[-]*icanon'";
+  const { stdout } = await runProgram("script", ["-qec", keys, "/dev/null"], {
+    env: { CATNAP, ID: microvmId, CATNAP_HOME: home, SHELL: "/bin/sh" },
+    input: "stty size; exit\n",
+  });
+  expect(stdout).toMatch(/\r30 100\r\n/);
+  expect(stdout).toMatch(/[^-]icanon\s*$/);
 
   // A suspend ends the shell; the next one wakes the microVM, and processes go on.
   await microvm("suspend-microvm", "--microvm-identifier", microvmId);
