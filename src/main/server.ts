@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import type { Config } from "../config/options.ts";
 import { homePaths, type HomePaths } from "../config/paths.ts";
 import type { ServerInfo } from "../model/server-info.ts";
@@ -6,6 +6,7 @@ import type { Log } from "../observability/log.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { Cleanup } from "../util/cleanup.ts";
 import { openAccess } from "./access.ts";
+import { writeFileDurably } from "../util/write-file-durably.ts";
 import { openApi, openEndpoints, type Ports } from "./doors.ts";
 import { lockHome } from "./home-lock.ts";
 import type { House } from "./house.ts";
@@ -53,7 +54,8 @@ async function open(house: House): Promise<RunningServer> {
     credentials: access.bootstrapKey.file,
     acceleration: machines.engine.capabilities.acceleration,
   };
-  await writeFile(paths.serverInfo, `${JSON.stringify(info, null, 2)}\n`, { mode: 0o600 });
+  // In one piece: the command that started this server is reading it.
+  await writeFileDurably(paths.serverInfo, `${JSON.stringify(info, null, 2)}\n`, 0o600);
   log.info({ ...info }, "Catnap is up");
   return {
     async stop() {
