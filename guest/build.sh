@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds what a microVM boots from into .cache/guest: the distribution's cloud kernel (vmlinux, on arm64 Image), the
-# agent, the initramfs that holds it and a busybox, and tsc-khz (run on the host before a boot, see its source). Quick when nothing
+# agent, the initramfs that holds it and a busybox, and the host's own pieces (native/). Quick when nothing
 # changed: every step is stamped with what it was made from.
 #
 #   guest/build.sh            make what is missing or out of date
@@ -116,14 +116,20 @@ build_agent() {
   say "agent of $(stat -c %s "$out/agent") bytes"
 }
 
-# Without a time stamp counter to measure there is nothing to build.
-build_tsc_khz() {
-  local recipe stamp=$out/tsc-khz.stamp
-  if [[ $kernel_file != vmlinux ]]; then return; fi
-  recipe=$( (gcc --version; cat "$here/tsc-khz/tsc-khz.c") | sha256sum | cut -d' ' -f1)
-  if [[ -f $out/tsc-khz && $(cat "$stamp" 2>/dev/null) == "$recipe" ]]; then return; fi
-  gcc -std=c11 -Os -static -s -Wall -Wextra -Werror -Wconversion -Wshadow "$here/tsc-khz/tsc-khz.c" -o "$work/tsc-khz"
-  mv "$work/tsc-khz" "$out/tsc-khz"
+# Programs of the host side, from native/.
+build_native() {
+  local recipe stamp=$out/native.stamp source=$here/../native
+  local flags=(-std=c11 -D_GNU_SOURCE -Os -s -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes)
+  recipe=$( (gcc --version; echo "${flags[@]}"; declare -f build_native; cat "$source"/*.c) | sha256sum | cut -d' ' -f1)
+  if [[ -f $out/vmm-launch && $(cat "$stamp" 2>/dev/null) == "$recipe" ]]; then return; fi
+  gcc "${flags[@]}" -static "$source/vmm-launch.c" -o "$work/vmm-launch"
+  gcc "${flags[@]}" -shared -fPIC "$source/read-only-memory.c" -o "$work/read-only-memory.so" -ldl
+  mv "$work/vmm-launch" "$work/read-only-memory.so" "$out/"
+  # without a time stamp counter there is nothing to measure
+  if [[ $kernel_file == vmlinux ]]; then
+    gcc "${flags[@]}" -static "$source/tsc-khz.c" -o "$work/tsc-khz"
+    mv "$work/tsc-khz" "$out/tsc-khz"
+  fi
   echo "$recipe" >"$stamp"
 }
 
@@ -160,5 +166,5 @@ build_initramfs() {
 build_kernel "${1:-}"
 build_agent
 build_tools
-build_tsc_khz
+build_native
 build_initramfs

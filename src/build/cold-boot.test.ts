@@ -80,7 +80,7 @@ async function boot(world: World) {
     allCapabilities: false,
   };
   const acquireSlot = async () => ({
-    network: { namespace: "n", tap: "t", mac: "m" },
+    network: { namespace: "n", tap: "t", mac: "m", userId: 1 },
     guest: { host: "h", port: 1 },
     release: () => guest.note("release"),
   });

@@ -44,7 +44,7 @@ async function validate({ statuses, dies = false }: { statuses: number[]; dies?:
     {
       engine: engine as Engine,
       acquireSlot: async () => ({
-        network: { namespace: "n", tap: "t", mac: "m" },
+        network: { namespace: "n", tap: "t", mac: "m", userId: 1 },
         guest: { host: "h", port: 1 },
         release: () => note("release"),
       }),

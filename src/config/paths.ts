@@ -15,6 +15,8 @@ export interface HomePaths {
   readonly microvms: string;
   /** Machines started ahead, of no microVM yet. */
   readonly preparedMachines: string;
+  /** Empty; the root directory of the virtual machine monitors. */
+  readonly jailRoot: string;
   readonly buildWork: string;
   readonly containerStorage: string;
   readonly log: string;
@@ -35,6 +37,7 @@ export function homePaths(home: string): HomePaths {
     emptyDisks: join(home, "empty-disks"),
     microvms: join(home, "microvms"),
     preparedMachines: join(home, "prepared"),
+    jailRoot: join(home, "empty"),
     buildWork: join(home, "builds"),
     containerStorage: join(home, "containers"),
     log: join(home, "catnap.log"),

@@ -18,6 +18,8 @@ export interface NetworkAttachment {
   /** Name of the network namespace the monitor process runs in. */
   readonly namespace: string;
   readonly tap: string;
+  /** Unprivileged user id of the host that the monitor process runs as; no two slots of a host share one. */
+  readonly userId: number;
   readonly mac: string;
 }
 

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { createRoleAuthorizer } from "../auth/authorizer-roles.ts";
 import { createObjectReader } from "../aws/s3/object-reader.ts";
 import { createImageBuilder } from "../build/create-image-builder.ts";
-import type { Config } from "../config/options.ts";
 import type { Engine } from "../engine/engine.ts";
 import { openQemuEngine } from "../engine/qemu/qemu-engine.ts";
 import { createGuestLink } from "../guest-link/tcp-guest-link.ts";
@@ -32,7 +31,7 @@ export async function openMachines(
   { access, endpointPort }: { access: Access; endpointPort: () => number },
 ): Promise<Machines> {
   const { config, paths, cleanup } = house;
-  const engine = await openEngine(config);
+  const engine = await openEngine(house);
   const slots = await openSlotPool({ home: paths.home, subnet: config.slotSubnet, spares: config.slotPoolSize });
   cleanup.add(() => slots.close());
   await openMetadata(house, slots, access); // before any guest runs on, so that none finds it shut
@@ -112,12 +111,13 @@ async function openBuilds(
   return builds;
 }
 
-function openEngine(config: Config): Promise<Engine> {
+function openEngine({ config, paths }: House): Promise<Engine> {
   const at = (name: string) => join(config.guestDirectory, name);
   const guest = {
     kernel: at(process.arch === "arm64" ? "Image" : "vmlinux"),
     initramfs: at("initramfs.cpio"),
     tscMeter: at("tsc-khz"),
   };
-  return openQemuEngine({ guest, acceleration: config.acceleration });
+  const jail = { launcher: at("vmm-launch"), readOnlyMemory: at("read-only-memory.so"), root: paths.jailRoot };
+  return openQemuEngine({ guest, acceleration: config.acceleration, jail });
 }

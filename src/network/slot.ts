@@ -54,7 +54,15 @@ export function slotAt(block: SlotBlock, number: number): Slot {
 }
 
 export function attachmentOf(slot: Slot): NetworkAttachment {
-  return { namespace: slot.namespace, tap: SLOT_TAP, mac: GUEST_NETWORK.guestMac };
+  return { namespace: slot.namespace, tap: SLOT_TAP, mac: GUEST_NETWORK.guestMac, userId: userIdOf(slot) };
+}
+
+/** Beyond what distributions give to people, services and containers; from the address, which is the slot's alone. */
+const FIRST_USER_ID = 1_900_000_000;
+const ADDRESS_BITS = 0xff_ffff;
+
+function userIdOf(slot: Slot): number {
+  return FIRST_USER_ID + ((parseAddress(slot.slotAddress) ?? 0) & ADDRESS_BITS);
 }
 
 export function guestAddressOf(slot: Slot): GuestAddress {

@@ -13,12 +13,17 @@ export const GUEST_FILES = {
   initramfs: join(PROJECT, ".cache/guest/initramfs.cpio"),
   tscMeter: join(PROJECT, ".cache/guest/tsc-khz"),
 };
+const jailFiles = (home: string) => ({
+  launcher: join(PROJECT, ".cache/guest/vmm-launch"),
+  readOnlyMemory: join(PROJECT, ".cache/guest/read-only-memory.so"),
+  root: join(home, "empty"),
+});
 export const TINY_SHAPE = { memoryMiB: 512, vcpus: 1 } as const;
 
 /** A real engine, slots and disks of a busybox container that answers on 8080 with a counter it keeps in a file on disk and one in memory. */
 export async function useTinyGuest() {
   const home = await mkdtemp(join(tmpdir(), "catnap-tiny-"));
-  const engine = await openQemuEngine({ guest: GUEST_FILES, acceleration: "tcg" });
+  const engine = await openQemuEngine({ guest: GUEST_FILES, acceleration: "tcg", jail: jailFiles(home) });
   const pool = await openSlotPool({ home, subnet: "auto", spares: 0 });
   const leases: { release(): Promise<void> }[] = [];
   onTestFinished(async () => {

@@ -117,7 +117,7 @@ export async function useSupervisor({ hooks, dozeMs = 60_000 }: SupervisorSettin
     adopted.add(number);
     return {
       number,
-      network: { namespace: "n", tap: "t", mac: "m" },
+      network: { namespace: "n", tap: "t", mac: "m", userId: 1 },
       guest: { host: "127.0.0.1", port: 1 },
       release: async () => void leased.delete(number),
     };

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { MachineShape, NetworkAttachment } from "../engine.ts";
 import type { Acceleration } from "./acceleration.ts";
+import { INHERITED, inheritedArguments } from "./inherited-files.ts";
 
 /** Paths of what a guest boots from, made by setup. */
 export interface GuestFiles {
@@ -21,8 +22,8 @@ export interface CommandLineSpec {
   readonly memoryIs: "template" | "clone";
   /** A clone that waits to be told to run. */
   readonly isPaused?: boolean;
-  readonly rootfs: string;
-  readonly upper: string;
+  /** Arguments that confine the process, and what the memory's option needs for it. */
+  readonly jail: { readonly arguments: readonly string[]; readonly memoryOption: string };
   readonly network: NetworkAttachment;
 }
 
@@ -41,7 +42,7 @@ export function commandLine(spec: CommandLineSpec): string[] {
     "-M",
     "microvm,acpi=on,rtc=on,memory-backend=ram0",
     "-object",
-    `memory-backend-file,id=ram0,size=${shape.memoryMiB}M,mem-path=${spec.memoryFile},share=${isClone ? "off" : "on"},reserve=off`,
+    `memory-backend-file,id=ram0,size=${shape.memoryMiB}M,mem-path=${spec.memoryFile},share=${isClone ? "off" : "on"},reserve=off${spec.jail.memoryOption}`,
     "-m",
     String(shape.memoryMiB),
     "-smp",
@@ -62,16 +63,16 @@ export function commandLine(spec: CommandLineSpec): string[] {
     spec.guest.initramfs,
     "-append",
     spec.kernelArguments,
-    ...drive("rootfs", spec.rootfs, "readonly=on"),
-    ...drive("upper", spec.upper, isClone ? "discard=unmap,cache=unsafe" : "discard=unmap"),
+    ...drive("rootfs", "readonly=on"),
+    ...drive("upper", isClone ? "discard=unmap,cache=unsafe" : "discard=unmap"),
     "-netdev",
     `tap,id=n0,ifname=${spec.network.tap},script=no,downscript=no`,
     "-device",
     `virtio-net-device,netdev=n0,mac=${spec.network.mac},guest_announce=off`,
     "-device",
     "virtio-rng-device",
-    "-sandbox",
-    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+    ...inheritedArguments,
+    ...spec.jail.arguments,
     ...(isClone ? ["-incoming", "defer", "-global", "migration.send-configuration=off"] : []),
     ...(spec.isPaused ? ["-S"] : []),
   ];
@@ -84,10 +85,10 @@ const EMULATED_PROCESSOR = "max,-smap,-smep";
 const TRANSLATION_CACHE_MIB = 128;
 
 /** The serial number is how the guest tells its disks apart (guest/PROTOCOL.md). */
-function drive(name: "rootfs" | "upper", file: string, option: string): string[] {
+function drive(name: "rootfs" | "upper", option: string): string[] {
   return [
     "-drive",
-    `id=${name},file=${file.replaceAll(",", ",,")},if=none,format=raw,file.locking=off,${option}`,
+    `id=${name},file=${INHERITED[name]},if=none,format=raw,file.locking=off,${option}`,
     "-device",
     `virtio-blk-device,drive=${name},serial=${name}`,
   ];

@@ -1,4 +1,5 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
+import { basename } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
 /** Field 22 of /proc/PID/stat; undefined when there is no such process or it is a zombie. */
@@ -26,16 +27,20 @@ export async function privateBytesOf(pid: number): Promise<number> {
   return kib.reduce((sum, value) => sum + value, 0) * 1024;
 }
 
-/** Monitor processes whose working directory is `directory` or lies below it. */
+/** What a monitor says; the open file also tells which machine a process is, wherever its directory moved. */
+export const VMM_LOG = "vmm.log";
+
+/** Monitor processes of the machines in `directory` or below it. */
 export async function processesWorkingIn(directory: string): Promise<number[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(
     pids.map(async (pid) => {
-      const [where, program] = await Promise.all([readlink(`/proc/${pid}/cwd`), readlink(`/proc/${pid}/exe`)]).catch(
-        () => ["", ""],
-      );
-      const isInside = where === directory || where?.startsWith(`${directory}/`);
-      return isInside && program?.includes("/qemu-system-") ? [Number(pid)] : [];
+      const [output = "", program = ""] = await Promise.all([
+        readlink(`/proc/${pid}/fd/1`),
+        readlink(`/proc/${pid}/exe`),
+      ]).catch(() => []);
+      const isInside = output.startsWith(`${directory}/`) && basename(output) === VMM_LOG;
+      return isInside && /\/(?:qemu-system-|vmm-launch)/.test(program) ? [Number(pid)] : [];
     }),
   );
   return found.flat();

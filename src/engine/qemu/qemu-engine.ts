@@ -18,6 +18,15 @@ import {
 import { DifferenceThread } from "../memory/difference-thread.ts";
 import { chooseAcceleration, type Acceleration } from "./acceleration.ts";
 import { commandLine, QMP_SOCKET, type CommandLineSpec, type GuestFiles } from "./command-line.ts";
+import {
+  jailArguments,
+  makeJailRoot,
+  parseMonitorVersion,
+  readOnlyMemory,
+  type JailFiles,
+  type MonitorVersion,
+} from "./jail.ts";
+import { DEVICE_STATE_URI, type FilesToInherit } from "./inherited-files.ts";
 import { kernelArguments } from "./kernel-arguments.ts";
 import { probeBoot } from "./probe-boot.ts";
 import { endProcess, processesWorkingIn, startTicksOf } from "./process-identity.ts";
@@ -28,10 +37,9 @@ import { QmpClient } from "./qmp-client.ts";
 export interface QemuEngineOptions {
   readonly guest: GuestFiles;
   readonly acceleration: "auto" | Acceleration;
+  readonly jail: JailFiles;
 }
 
-/** Descriptor number of the device state in a clone's process (see launchQemu). */
-const DEVICE_STATE_URI = "fd:3";
 const ATTACH_TIMEOUT_MS = 5_000;
 const POLL_MS = 5;
 
@@ -46,7 +54,9 @@ export async function openQemuEngine(options: QemuEngineOptions): Promise<Engine
     architecture: process.arch === "arm64" ? "ARM_64" : "X86_64",
   };
   const append = await kernelArguments(acceleration, options.guest);
-  return new QemuEngine({ program, guest: options.guest, kernelArguments: append }, capabilities);
+  await makeJailRoot(options.jail.root);
+  const monitor = { program, version: parseMonitorVersion(version), jail: options.jail };
+  return new QemuEngine(monitor, { acceleration, guest: options.guest, kernelArguments: append }, capabilities);
 }
 
 /**
@@ -74,35 +84,45 @@ function hardwareOf(acceleration: Acceleration): string[] {
     kernelArguments: "",
     memoryFile: "",
     memoryIs: "clone",
-    rootfs: "",
-    upper: "",
-    network: { namespace: "", tap: "", mac: "" },
+    jail: { arguments: [], memoryOption: "" },
+    network: { namespace: "", tap: "", mac: "", userId: 0 },
   });
+}
+
+/** The program that runs machines, and what confines it. */
+interface Monitor {
+  readonly program: string;
+  readonly version: MonitorVersion;
+  readonly jail: JailFiles;
 }
 
 class QemuEngine implements Engine {
   readonly capabilities: EngineCapabilities;
-  readonly #program: string;
+  readonly #monitor: Monitor;
   readonly #common: Pick<CommandLineSpec, "acceleration" | "guest" | "kernelArguments">;
   readonly #differences = new DifferenceThread();
 
   constructor(
-    { program, ...guest }: { program: string; guest: GuestFiles; kernelArguments: string },
+    monitor: Monitor,
+    common: Pick<CommandLineSpec, "acceleration" | "guest" | "kernelArguments">,
     capabilities: EngineCapabilities,
   ) {
-    this.#program = program;
+    this.#monitor = monitor;
+    this.#common = common;
     this.#differences.warmUp();
-    this.#common = { acceleration: capabilities.acceleration, ...guest };
     this.capabilities = capabilities;
   }
 
   async boot(spec: BootSpec): Promise<Machine> {
-    const started = await this.#launch({
-      ...spec,
-      ...this.#common,
-      memoryFile: join(spec.directory, ENGINE_FILES.templateMemory),
-      memoryIs: "template",
-    });
+    const started = await this.#launch(
+      {
+        ...spec,
+        ...this.#common,
+        memoryFile: join(spec.directory, ENGINE_FILES.templateMemory),
+        memoryIs: "template",
+      },
+      { upper: spec.upper, rootfs: spec.rootfs },
+    );
     return this.#machine(started, spec.directory, undefined);
   }
 
@@ -159,9 +179,8 @@ class QemuEngine implements Engine {
         shape: spec.template.shape,
         memoryFile,
         memoryIs: "clone",
-        upper: join(spec.directory, ENGINE_FILES.upper),
       },
-      deviceState,
+      { upper: join(spec.directory, ENGINE_FILES.upper), rootfs: spec.rootfs, deviceState },
     );
     try {
       await spec.onStarted?.(this.#machine(started, spec.directory, spec.template).handle);
@@ -178,13 +197,22 @@ class QemuEngine implements Engine {
     }
   }
 
-  #launch(spec: CommandLineSpec, inheritedFile?: string): Promise<StartedQemu> {
+  #launch(spec: Omit<CommandLineSpec, "jail">, files: Omit<FilesToInherit, "directory">): Promise<StartedQemu> {
+    const { program, version, jail } = this.#monitor;
+    const { userId, namespace } = spec.network;
+    const memory =
+      spec.memoryIs === "clone"
+        ? readOnlyMemory(version, { files: jail, memoryFile: spec.memoryFile })
+        : { option: "", environment: {} };
+    const confined = { arguments: jailArguments(version, { root: jail.root, userId }), memoryOption: memory.option };
     return launchQemu({
-      program: this.#program,
-      args: commandLine(spec),
+      launcher: jail.launcher,
+      program,
+      args: commandLine({ ...spec, jail: confined }),
+      environment: memory.environment,
       directory: spec.directory,
-      namespace: spec.network.namespace,
-      ...(inheritedFile === undefined ? {} : { inheritedFile }),
+      namespace,
+      files: { ...files, directory: spec.directory },
     });
   }
 

@@ -1,11 +1,10 @@
 import { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
-import { expect, test, vi } from "vitest";
-import { TINY_CONTAINER, TINY_SHAPE, useTinyGuest } from "../../../test/support/tiny-guest.ts";
+import { expect, test } from "vitest";
+import { useTinyGuest } from "../../../test/support/tiny-guest.ts";
+import { bootTiny } from "../../../test/support/tiny-template.ts";
 import type { GuestLink } from "../../guest-link/guest-link.ts";
-
-type TinyGuest = Awaited<ReturnType<typeof useTinyGuest>>;
 
 /** Counter in memory, counter on disk, and the guest's clock in seconds. */
 async function count(link: GuestLink): Promise<{ memory: number; disk: number; clock: number }> {
@@ -16,30 +15,13 @@ async function count(link: GuestLink): Promise<{ memory: number; disk: number; c
   return { memory, disk, clock };
 }
 
-async function makeTemplate(tiny: TinyGuest) {
-  const directory = await tiny.directory("image");
-  const { network, link } = await tiny.slot();
-  const machine = await tiny.engine.boot({
-    directory,
-    shape: TINY_SHAPE,
-    rootfs: tiny.rootfs,
-    upper: join(directory, "disk.upper"),
-    network,
-  });
-  await link.waitUntilUp(AbortSignal.timeout(120_000));
-  await link.start(TINY_CONTAINER);
-  await vi.waitFor(async () => expect(await link.listeningPorts([8080])).toEqual([8080]), { timeout: 60_000 });
-  await link.settle();
-  return tiny.engine.snapshot(machine, directory, TINY_SHAPE);
-}
-
 async function wake(link: GuestLink): Promise<void> {
   await link.wake({ wallClock: new Date(), entropy: crypto.getRandomValues(new Uint8Array(64)) });
 }
 
 test("clones of one template have memory, disk and network of their own, and go on where they slept", async () => {
   const tiny = await useTinyGuest();
-  const template = await makeTemplate(tiny);
+  const template = await bootTiny(tiny);
   const upper = join(template.directory, "disk.upper");
   const clone = async (name: string) => {
     const slot = await tiny.slot();
@@ -72,7 +54,7 @@ test("clones of one template have memory, disk and network of their own, and go 
 
 test("a clone loaded ahead runs nothing until it is told, and moves with its directory", async () => {
   const tiny = await useTinyGuest();
-  const template = await makeTemplate(tiny);
+  const template = await bootTiny(tiny);
   const slot = await tiny.slot();
   const made = await tiny.directory("prepared", join(template.directory, "disk.upper"));
   const spec = { directory: made, template, rootfs: tiny.rootfs, network: slot.network };
@@ -94,7 +76,7 @@ test("a clone loaded ahead runs nothing until it is told, and moves with its dir
 
 test("a damaged difference is refused, and no process stays", async () => {
   const tiny = await useTinyGuest();
-  const template = await makeTemplate(tiny);
+  const template = await bootTiny(tiny);
   const slot = await tiny.slot();
   const directory = await tiny.directory("one", join(template.directory, "disk.upper"));
   const spec = { directory, template, rootfs: tiny.rootfs, network: slot.network };

@@ -1,10 +1,15 @@
+import { constants } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../errors/app-error.ts";
 import { ENGINE_FILES, type Machine, type MachineHandle, type MachineStats, type SuspendResult } from "../engine.ts";
 import type { DifferenceThread } from "../memory/difference-thread.ts";
+import { INHERITED, SCRATCH_FILE } from "./inherited-files.ts";
 import { cpuSecondsOf, endProcess, privateBytesOf, startTicksOf } from "./process-identity.ts";
 import type { QmpClient } from "./qmp-client.ts";
+
+/** It is some 20 KB; a monitor that a guest has taken over may write anything. */
+const MAX_DEVICE_STATE_BYTES = 16 * 1024 * 1024;
 
 export class QemuMachine implements Machine {
   readonly exited: Promise<void>;
@@ -56,9 +61,19 @@ export class QemuMachine implements Machine {
 
   /** Everything but memory: processor, virtual devices, clock. Works on a stopped machine and leaves it stopped. */
   async saveDevices(file: string): Promise<void> {
-    await this.#qmp.execute("xen-save-devices-state", { filename: file, live: false });
-    const saved = await open(file, "r");
-    await saved.datasync().finally(() => saved.close());
+    const scratch = await open(join(this.#handle.directory, SCRATCH_FILE), constants.O_RDWR | constants.O_NOFOLLOW);
+    try {
+      await scratch.truncate(0);
+      await this.#qmp.execute("xen-save-devices-state", { filename: INHERITED.scratch, live: false });
+      const { size } = await scratch.stat();
+      if (size > MAX_DEVICE_STATE_BYTES)
+        throw new AppError("ERR_ENGINE_SNAPSHOT", { message: `The device state is ${size} bytes long` });
+      const state = Buffer.alloc(size);
+      await scratch.read(state, 0, size, 0);
+      await writeNewFile(file, state);
+    } finally {
+      await scratch.close();
+    }
   }
 
   async moveTo(directory: string): Promise<void> {
@@ -78,6 +93,16 @@ export class QemuMachine implements Machine {
     // The monitor's socket closes a moment before the process is gone.
     if ((await startTicksOf(pid)) === startTicks) await endProcess(pid);
     await this.exited;
+  }
+}
+
+async function writeNewFile(path: string, content: Buffer): Promise<void> {
+  const file = await open(path, "w", 0o600);
+  try {
+    await file.writeFile(content);
+    await file.datasync();
+  } finally {
+    await file.close();
   }
 }
 

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { AppError } from "../../errors/app-error.ts";
 import { must } from "../../util/assert.ts";
 import { QMP_SOCKET } from "./command-line.ts";
-import { startTicksOf } from "./process-identity.ts";
+import { openInherited, type FilesToInherit } from "./inherited-files.ts";
+import { startTicksOf, VMM_LOG } from "./process-identity.ts";
 import { QmpClient } from "./qmp-client.ts";
 
-const VMM_LOG = "vmm.log";
 /** Process start to the monitor's socket; generous because hosts run many starts at once. */
 const START_TIMEOUT_MS = 60_000;
 
@@ -22,8 +22,9 @@ export interface LaunchSpec {
   readonly args: readonly string[];
   readonly directory: string;
   readonly namespace: string;
-  /** Opened read-only and handed to the process as descriptor 3. */
-  readonly inheritedFile?: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly launcher: string;
+  readonly files: FilesToInherit;
 }
 
 /** Starts a monitor in its network namespace, in a session of its own so that it outlives the server. */
@@ -31,13 +32,16 @@ export async function launchQemu(spec: LaunchSpec): Promise<StartedQemu> {
   const socket = join(spec.directory, QMP_SOCKET);
   await rm(socket, { force: true });
   const log = await open(join(spec.directory, VMM_LOG), "w", 0o600);
-  const inherited = spec.inheritedFile === undefined ? undefined : await open(spec.inheritedFile, "r");
+  const inherited = await openInherited(spec.files).catch(async (cause: unknown) => {
+    await log.close();
+    throw cause;
+  });
   try {
-    const child = spawn("nsenter", [`--net=/run/netns/${spec.namespace}`, "--", spec.program, ...spec.args], {
+    const child = spawn(spec.launcher, [`/run/netns/${spec.namespace}`, "--", spec.program, ...spec.args], {
       cwd: spec.directory,
       detached: true,
-      env: {},
-      stdio: ["ignore", log.fd, log.fd, ...(inherited === undefined ? [] : [inherited.fd])],
+      env: spec.environment,
+      stdio: ["ignore", log.fd, log.fd, ...inherited.stdio],
     });
     child.unref();
     const died = new Promise<never>((_, reject) => {
@@ -53,7 +57,7 @@ export async function launchQemu(spec: LaunchSpec): Promise<StartedQemu> {
     const pid = must(child.pid, "a process id");
     return { pid, startTicks: must(await startTicksOf(pid), "a living process"), qmp };
   } finally {
-    await Promise.all([log.close(), inherited?.close()]);
+    await Promise.all([log.close(), inherited.close()]);
   }
 }
 

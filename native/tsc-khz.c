@@ -4,7 +4,6 @@
  * Under emulation the guest's counter is the host's. Left to itself the guest kernel calibrates it against the emulated
  * PIT, which a busy host makes too jittery: the kernel then finds no clock at all and hangs in every fourth boot.
  */
-#define _GNU_SOURCE
 #include <stdint.h>
 #include <stdio.h>
 #include <time.h>

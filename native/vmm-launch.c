@@ -1,0 +1,68 @@
+/*
+ * Starts a virtual machine monitor where it can do little harm: vmm-launch NETNS [CGROUP-PROCS...] -- PROGRAM ARGS...
+ *
+ * Enters the network namespace, joins the control groups, leaves the host's System V and POSIX queues and host name
+ * behind, gives up core files and any later gain of privileges, and becomes the program. The user changes later, by
+ * the monitor itself: it opens its files and its tap device first.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Descriptors: disks, tap, sockets and eventfds of one machine are far fewer. */
+enum { MAX_FILES = 256 };
+
+static void die(const char *what, const char *name)
+{
+	fprintf(stderr, "vmm-launch: %s %s: %s\n", what, name, strerror(errno));
+	exit(126);
+}
+
+static void enter_network(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
+		die("cannot enter the network namespace", path);
+	close(fd);
+}
+
+static void join(const char *procs)
+{
+	int fd = open(procs, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		die("cannot join the control group", procs);
+	close(fd);
+}
+
+static void limit(__rlimit_resource_t resource, rlim_t most)
+{
+	struct rlimit bound = { .rlim_cur = most, .rlim_max = most };
+	if (setrlimit(resource, &bound) < 0)
+		die("cannot limit", "resources");
+}
+
+int main(int argc, char **argv)
+{
+	int at = 2;
+	if (argc < 4)
+		die("usage:", "vmm-launch NETNS [CGROUP-PROCS...] -- PROGRAM ARGS...");
+	enter_network(argv[1]);
+	for (; at < argc && strcmp(argv[at], "--") != 0; at++)
+		join(argv[at]);
+	if (at + 1 >= argc)
+		die("usage:", "no program after --");
+	if (unshare(CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+		die("cannot leave", "the host's IPC and UTS namespaces");
+	limit(RLIMIT_CORE, 0);
+	limit(RLIMIT_NOFILE, MAX_FILES);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		die("cannot give up", "privileges to come");
+	execvp(argv[at + 1], argv + at + 1);
+	die("cannot run", argv[at + 1]);
+}

@@ -1,0 +1,24 @@
+import { join } from "node:path";
+import type { TemplateFiles } from "../../src/engine/engine.ts";
+import { eventually } from "./eventually.ts";
+import { TINY_CONTAINER, TINY_SHAPE, type useTinyGuest } from "./tiny-guest.ts";
+
+/** Boots the tiny container and snapshots it once it answers. */
+export async function bootTiny(tiny: Awaited<ReturnType<typeof useTinyGuest>>): Promise<TemplateFiles> {
+  const directory = await tiny.directory("image");
+  const { network, link } = await tiny.slot();
+  const machine = await tiny.engine.boot({
+    directory,
+    shape: TINY_SHAPE,
+    rootfs: tiny.rootfs,
+    upper: join(directory, "disk.upper"),
+    network,
+  });
+  await link.waitUntilUp(AbortSignal.timeout(120_000));
+  await link.start(TINY_CONTAINER);
+  await eventually("the counter listens", 60_000, async () =>
+    (await link.listeningPorts([8080])).length > 0 ? { done: true } : { saw: "nothing" },
+  );
+  await link.settle();
+  return tiny.engine.snapshot(machine, directory, TINY_SHAPE);
+}
