@@ -1,7 +1,8 @@
+import { proxy } from "./proxy.ts";
 import { start } from "./start.ts";
 
 /** Measurements side by side: ./dev bench [name]. */
-const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = { start };
+const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = { start, proxy };
 
 const wanted = process.argv[2] ?? "start";
 const scenario = SCENARIOS[wanted];

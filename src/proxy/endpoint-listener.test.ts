@@ -51,7 +51,7 @@ test.each(["127.0.0.1", "::1"])("the listener answers on %s", async (host) => {
     ALPNProtocols: ["h2", "http/1.1"],
   });
   expect(socket.authorized).toBe(true);
-  expect(socket.alpnProtocol).toBe("http/1.1");
+  expect(socket.alpnProtocol).toBe("h2");
 });
 
 test("TLS 1.2 and 1.3 are spoken, older versions are not", async () => {

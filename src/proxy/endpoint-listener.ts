@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
-import type { SecureContext } from "node:tls";
+import type { SecureContext, TLSSocket } from "node:tls";
 import { callbackify } from "node:util";
 import type { CertificateAuthority } from "../auth/certificate-authority.ts";
 import { AppError } from "../errors/app-error.ts";
@@ -25,6 +25,8 @@ export interface ListenerOptions {
   readonly certificates: CertificateAuthority;
   /** Attaches what answers requests. */
   readonly equip: (server: Server) => void;
+  /** Takes a connection whose client speaks HTTP/2. */
+  readonly onHttp2: (socket: TLSSocket) => void;
 }
 
 export interface Listening {
@@ -77,7 +79,7 @@ async function listen(server: Server, port: number, host: string): Promise<void>
 function createEndpointServer(options: ListenerOptions): Server {
   const server = createServer({
     SNICallback: callbackify((name: string) => contextOf(name, options)),
-    ALPNProtocols: ["http/1.1"],
+    ALPNProtocols: ["h2", "http/1.1"],
     minVersion: "TLSv1.2",
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
@@ -92,7 +94,18 @@ function createEndpointServer(options: ListenerOptions): Server {
   });
   server.maxHeadersCount = 0; // bytes bound it; a count would drop fields without a word
   options.equip(server);
+  byProtocol(server, options.onHttp2);
   return server;
+}
+
+/** The server takes what the client did not want as HTTP/2. */
+function byProtocol(server: Server, onHttp2: (socket: TLSSocket) => void): void {
+  const takers = server.listeners("secureConnection");
+  server.removeAllListeners("secureConnection");
+  server.on("secureConnection", (socket) => {
+    if (socket.alpnProtocol === "h2") onHttp2(socket);
+    else for (const take of takers) take.call(server, socket);
+  });
 }
 
 /** A foreign name gets the region's certificate too, so that a client which insists reads a refusal and not an alert. */

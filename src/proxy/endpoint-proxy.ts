@@ -12,8 +12,11 @@ import { ShellServer } from "../shell/shell-server.ts";
 import { clientErrorHandler, OpenAnswers } from "./client-errors.ts";
 import { listenForEndpoints, type Listening } from "./endpoint-listener.ts";
 import { ExchangeServer } from "./exchange-server.ts";
+import { H1ClientExchange } from "./h1-client-exchange.ts";
+import { H2Clients } from "./h2-clients.ts";
 import { MicrovmLives } from "./microvm-lives.ts";
 import { rawRefusal } from "./refusal.ts";
+import { ShellDoor } from "./shell-door.ts";
 
 /** How long open requests may go on once the proxy closes. */
 const CLOSE_GRACE_MS = 2000;
@@ -44,7 +47,8 @@ export function createEndpointProxy(options: EndpointProxyOptions): EndpointProx
   const lives = new MicrovmLives(options);
   const context = { directory, tokens, domain: config.domain, now };
   const shells = new ShellServer({ log });
-  const exchanges = new ExchangeServer({ context, lives, shells, log });
+  const exchanges = new ExchangeServer({ context, lives, shells: new ShellDoor(shells), log });
+  const http2 = new H2Clients({ serve: (client) => void exchanges.serve(client), nextId: randomUUID, log });
   const upgraded = new Set<Duplex>();
   let listening: Listening | undefined;
 
@@ -57,12 +61,17 @@ export function createEndpointProxy(options: EndpointProxyOptions): EndpointProx
         region: config.region,
         certificates,
         equip: (server) => equip(server, exchanges, upgraded, log),
+        onHttp2: (socket) => http2.accept(socket),
       });
       return { port: listening.port };
     },
     async close() {
       shells.close();
+      http2.close();
+      const timer = setTimeout(() => http2.destroy(), CLOSE_GRACE_MS);
       await Promise.all((listening?.servers ?? []).map(closeServer));
+      clearTimeout(timer);
+      http2.destroy();
       for (const socket of upgraded) socket.destroy();
       lives.close();
     },
@@ -75,7 +84,7 @@ function equip(server: Server, exchanges: ExchangeServer, upgraded: Set<Duplex>,
     const { socket } = request;
     open.add(socket);
     response.once("close", () => open.remove(socket));
-    void exchanges.serve({ request, response, requestId: randomUUID() });
+    void exchanges.serve(new H1ClientExchange(request, response, randomUUID()));
   };
   server.on("request", serve);
   server.on("checkContinue", serve);
@@ -86,7 +95,7 @@ function equip(server: Server, exchanges: ExchangeServer, upgraded: Set<Duplex>,
     upgraded.add(socket);
     socket.once("close", () => upgraded.delete(socket));
     const response = attachResponse(request, socket);
-    void exchanges.serve({ request, response, requestId: randomUUID(), upgrade: { socket, early } });
+    void exchanges.serve(new H1ClientExchange(request, response, randomUUID(), { socket, early }));
   });
   server.on("connect", (_request, socket) => socket.end(rawRefusal({ refused: "method-not-allowed" }, randomUUID())));
   server.on("clientError", clientErrorHandler(open));

@@ -1,32 +1,26 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
 import type { EndpointTarget } from "../lifecycle/microvm-service.ts";
 import type { Log } from "../observability/log.ts";
-import type { ShellServer } from "../shell/shell-server.ts";
 import { Activity } from "./activity.ts";
-import type { Exchange, Outcome, Route } from "./exchange.ts";
-import { forwardRequest } from "./forward-request.ts";
-import { forwardUpgrade } from "./forward-upgrade.ts";
+import type { ClientExchange } from "./client-exchange.ts";
+import type { Exchange, Outcome } from "./exchange.ts";
+import { forwardRequest, wishOf } from "./forward-request.ts";
 import type { MicrovmLife } from "./microvm-life.ts";
 import type { MicrovmLives } from "./microvm-lives.ts";
 import { sendRefusal, type Refusal } from "./refusal.ts";
+import { RequestBody } from "./request-body.ts";
 import { readRequestHead } from "./request-head.ts";
 import { resolveDestination, type ResolveContext } from "./resolve-destination.ts";
-
-export interface Incoming {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly requestId: string;
-  readonly upgrade?: { readonly socket: Socket; readonly early: Buffer };
-}
+import type { ShellDoor } from "./shell-door.ts";
 
 interface ExchangeServerOptions {
   readonly context: ResolveContext;
   readonly lives: MicrovmLives;
-  readonly shells: Pick<ShellServer, "accept">;
+  readonly shells: ShellDoor;
   readonly log: Log;
 }
+
+/** A stale connection, then another protocol; a third try would find nothing new. */
+const MAX_TRIES = 3;
 
 /** Takes each request through check, destination, wake and forwarding. */
 export class ExchangeServer {
@@ -37,82 +31,91 @@ export class ExchangeServer {
   }
 
   /** Never rejects: every request ends with an answer or a cut connection. */
-  async serve(incoming: Incoming): Promise<void> {
-    const { response, requestId } = incoming;
+  async serve(client: ClientExchange): Promise<void> {
     try {
-      const outcome = await this.#answer(incoming);
-      if (typeof outcome === "object") sendRefusal(response, outcome, requestId);
+      const outcome = await this.#answer(client);
+      if (outcome !== "answered") sendRefusal(client, outcome);
     } catch (error) {
-      this.#options.log.error({ err: error, requestId }, "the endpoint proxy failed on a request");
-      sendRefusal(response, { refused: "internal" }, requestId);
+      this.#options.log.error({ err: error, requestId: client.requestId }, "the endpoint proxy failed on a request");
+      sendRefusal(client, { refused: "internal" });
     }
   }
 
-  async #answer(incoming: Incoming): Promise<Outcome> {
-    const { request, response, requestId, upgrade } = incoming;
+  async #answer(client: ClientExchange): Promise<"answered" | Refusal> {
+    const { rawHeaders, serverName, upgrade } = client;
     const head = readRequestHead({
-      method: request.method ?? "",
-      url: request.url ?? "",
-      rawHeaders: request.rawHeaders,
-      serverName: serverNameOf(request.socket as TLSSocket),
+      method: client.method,
+      url: client.path,
+      rawHeaders,
+      serverName,
       isUpgrade: upgrade !== undefined,
+      h2Body: client.version === "2" ? h2BodyOf(client) : undefined,
     });
     if ("refused" in head) return head;
     const destination = await resolveDestination(head, this.#options.context);
     if ("refused" in destination) return destination;
     const { target, port } = destination;
-    if (destination.isShell) return await this.#openShell(incoming, target);
-    const exchange = { request, response, head, requestId };
-    const forward = (route: Route) =>
-      upgrade ? forwardUpgrade({ ...exchange, ...upgrade }, route) : forwardRequest(exchange, route);
-    const first = await this.#try(exchange, target, port, forward);
-    if (first !== "stale") return first;
-    this.#options.lives.current(target)?.agent.dropIdle(port, 0);
-    const second = await this.#try(exchange, target, port, forward);
-    return second === "stale" ? { refused: "microvm-unreachable" } : second;
+    if (destination.isShell) return await this.#openShell({ client, head, body: undefined }, target);
+    const activity = new Activity(target);
+    activity.report(0);
+    const hasTrailers = head.body === "chunked";
+    const body = head.body === "none" ? undefined : new RequestBody(client, activity, { hasTrailers });
+    return await this.#forward({ client, head, body }, { target, port, activity });
   }
 
-  /** The shell answers the handshake and has the connection from then on. */
-  async #openShell({ request, response, requestId, upgrade }: Incoming, target: EndpointTarget): Promise<Outcome> {
-    if (request.headers.upgrade?.toLowerCase() !== "websocket" || !upgrade) return { refused: "shell-token" };
-    const life = this.#options.lives.current(target) ?? (await this.#wake(target, response));
-    if ("refused" in life) return life;
-    if (response.destroyed) return "answered";
-    response.detachSocket(upgrade.socket);
-    const { microvmId } = target;
-    this.#options.shells.accept(
-      { request, ...upgrade, requestId },
-      { microvmId, link: life.link, touch: () => target.touch(), onDown: (listener) => target.onDown(listener) },
-    );
-    return "answered";
-  }
-
-  async #try(
+  async #forward(
     exchange: Exchange,
-    target: EndpointTarget,
-    port: number,
-    forward: (route: Route) => Promise<Outcome>,
-  ): Promise<Outcome> {
-    const life = this.#options.lives.current(target) ?? (await this.#wake(target, exchange.response));
-    if ("refused" in life) return life;
-    if (exchange.response.destroyed) return "answered";
-    return await forward({ life, port, activity: new Activity(target) });
+    { target, port, activity }: { target: EndpointTarget; port: number; activity: Activity },
+  ): Promise<"answered" | Refusal> {
+    for (let tries = 1; ; tries++) {
+      const life = await this.#reach(target, exchange.client);
+      if ("refused" in life) return life;
+      if (exchange.client.isDone) return "answered";
+      const outcome = await forwardRequest(exchange, { life, port, activity });
+      if (typeof outcome === "object" || outcome === "answered") return outcome;
+      if (tries === MAX_TRIES || !(await this.#mayTryAgain(outcome, life, exchange, port)))
+        return { refused: tries === MAX_TRIES ? "microvm-unreachable" : "bad-response" };
+    }
   }
 
-  async #wake(target: EndpointTarget, response: ServerResponse): Promise<MicrovmLife | Refusal> {
+  async #mayTryAgain(
+    outcome: Exclude<Outcome, "answered" | Refusal>,
+    life: MicrovmLife,
+    exchange: Exchange,
+    port: number,
+  ): Promise<boolean> {
+    if (outcome === "maybe-tls") return await life.apps.speaksTls(wishOf(exchange, port));
+    life.apps.dropIdle(port);
+    return true;
+  }
+
+  async #openShell(exchange: Exchange, target: EndpointTarget): Promise<"answered" | Refusal> {
+    const { client } = exchange;
+    if (client.upgrade?.toLowerCase() !== "websocket") return { refused: "shell-token" };
+    const life = await this.#reach(target, client);
+    if ("refused" in life) return life;
+    if (client.isDone) return "answered";
+    const outcome = await this.#options.shells.open(exchange, target, life);
+    return typeof outcome === "object" ? outcome : "answered";
+  }
+
+  #reach(target: EndpointTarget, client: ClientExchange): MicrovmLife | Promise<MicrovmLife | Refusal> {
+    return this.#options.lives.current(target) ?? this.#wake(target, client);
+  }
+
+  async #wake(target: EndpointTarget, client: ClientExchange): Promise<MicrovmLife | Refusal> {
     const clientGone = new AbortController();
-    const abort = (): void => clientGone.abort();
-    response.once("close", abort);
-    if (response.destroyed) abort();
+    client.listener = { onClientDrain() {}, onDone: () => clientGone.abort() };
+    if (client.isDone) clientGone.abort();
     try {
       return await this.#options.lives.reach(target, clientGone.signal);
     } finally {
-      response.off("close", abort);
+      client.listener = undefined;
     }
   }
 }
 
-/** `false` when the client sent no name; the types do not say so. */
-function serverNameOf(socket: TLSSocket & { servername?: string | false | null }): string | undefined {
-  return typeof socket.servername === "string" ? socket.servername : undefined;
+/** What follows an extended CONNECT is of the other protocol. */
+function h2BodyOf({ isBodyless, upgrade }: ClientExchange): "none" | "some" {
+  return isBodyless || upgrade !== undefined ? "none" : "some";
 }

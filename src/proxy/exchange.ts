@@ -1,15 +1,16 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Activity } from "./activity.ts";
+import type { ClientExchange } from "./client-exchange.ts";
 import type { MicrovmLife } from "./microvm-life.ts";
 import type { Refusal } from "./refusal.ts";
+import type { RequestBody } from "./request-body.ts";
 import type { RequestHead } from "./request-head.ts";
 
-/** One request of a client and the answer it gets. */
+/** One request of a client, checked. */
 export interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly client: ClientExchange;
   readonly head: RequestHead;
-  readonly requestId: string;
+  /** Undefined when the request has none. */
+  readonly body: RequestBody | undefined;
 }
 
 /** Where an exchange goes. */
@@ -22,8 +23,6 @@ export interface Route {
 /**
  * How a try to forward ended. "answered": the client has its answer, or is gone. A refusal: nothing was sent yet.
  * "stale": the request surely was not processed twice if it is sent again on a new connection.
+ * "maybe-tls": the application answered as one does that waits for TLS, and the request can be sent again.
  */
-export type Outcome = "answered" | "stale" | Refusal;
-
-/** Response header bytes taken from an application. */
-export const MAX_RESPONSE_HEADER_BYTES = 64 * 1024;
+export type Outcome = "answered" | "stale" | "maybe-tls" | Refusal;

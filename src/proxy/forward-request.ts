@@ -1,156 +1,265 @@
-import { request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http";
-import { refusalOfError, sendAppResponse } from "./app-response.ts";
-import { MAX_RESPONSE_HEADER_BYTES, type Exchange, type Outcome, type Route } from "./exchange.ts";
-import { requestHeaders, trailerFields } from "./forwarded-headers.ts";
+import type { Duplex } from "node:stream";
+import type { AnswerHandler, AnswerHead, AppConnection, AppFailure, AppRequest } from "./app-request.ts";
+import type { Wish } from "./app-connections.ts";
+import type { ClientListener } from "./client-exchange.ts";
+import type { Exchange, Outcome, Route } from "./exchange.ts";
+import { fieldOf, requestHeaders, responseHeaders, trailerFields } from "./forwarded-headers.ts";
 import type { Refusal } from "./refusal.ts";
-import { RelayRefusedError } from "./relay-refused-error.ts";
+import { splice } from "./splice.ts";
+import { MARKER_SUBPROTOCOL } from "./websocket-subprotocols.ts";
 
 /** A request that cannot be repeated takes no connection that the application may be closing right now. */
 const FRESH_IDLE_MS = 1000;
-/** How long the rest of a body is read after the answer is out, so that closing does not destroy the answer. */
-const LINGER_MS = 2000;
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
+/** What servers say to plain HTTP where they speak TLS: nginx, Go, Apache and others name it in a 400. */
+const WANTS_TLS = /\b(?:https|ssl|tls)\b/i;
 
-/** Forwards a request over HTTP/1.1, once. */
-export function forwardRequest(exchange: Exchange, route: Route): Promise<Outcome> {
-  return new Promise((settle) => new Forwarding(exchange, route, settle));
+/** Forwards a request once, over a connection that is open or a new one. */
+export async function forwardRequest(exchange: Exchange, route: Route): Promise<Outcome> {
+  const { apps } = route.life;
+  const wish = wishOf(exchange, route.port);
+  const connection = apps.take(wish) ?? (await apps.open(wish));
+  if ("failed" in connection) return route.life.isDown ? UNREACHABLE : refusalOf(connection, route.port);
+  if (exchange.client.isDone) {
+    connection.discard();
+    return "answered";
+  }
+  return await forwardOver(connection, exchange, route);
 }
 
-class Forwarding {
+/** Forwards a request once, over this connection. */
+export function forwardOver(connection: AppConnection, exchange: Exchange, route: Route): Promise<Outcome> {
+  return new Promise((settle) => new Forwarding(exchange, route, settle).start(connection));
+}
+
+const UNREACHABLE: Refusal = { refused: "microvm-unreachable" };
+
+/** What a request needs of a connection. */
+export function wishOf({ client, head }: Exchange, port: number): Wish {
+  return {
+    port,
+    isH2Forced: head.isH2Forced,
+    isUpgrade: client.upgrade !== undefined,
+    freshMs: head.body === "none" && IDEMPOTENT.has(client.method) ? Number.POSITIVE_INFINITY : FRESH_IDLE_MS,
+    serverName: head.host,
+  };
+}
+
+class Forwarding implements AnswerHandler, ClientListener {
   readonly #exchange: Exchange;
   readonly #route: Route;
   readonly #settle: (outcome: Outcome) => void;
-  readonly #upstream: ClientRequest;
-  #answer: IncomingMessage | undefined;
+  #connection: AppConnection | undefined;
+  #app: AppRequest | undefined;
+  /** Whether it is still open what the application speaks: a first answer tells. */
+  #isDoubtful = false;
+  #doubt: DoubtfulAnswer | undefined;
+  #hasBytes = false;
+  #isAnswered = false;
 
   constructor(exchange: Exchange, route: Route, settle: (outcome: Outcome) => void) {
     this.#exchange = exchange;
     this.#route = route;
     this.#settle = settle;
-    if (!this.#isRepeatable) route.life.agent.dropIdle(route.port, FRESH_IDLE_MS);
-    this.#upstream = openUpstream(exchange, route);
-    this.#listen();
-    this.#sendBody();
+  }
+
+  start(connection: AppConnection): void {
+    const { client, head, body } = this.#exchange;
+    const { life, port } = this.#route;
+    this.#connection = connection;
+    this.#isDoubtful = !head.isH2Forced && !life.apps.isKnown(port);
+    client.listener = this;
+    try {
+      this.#app = connection.send(
+        {
+          method: client.method,
+          path: client.path,
+          headers: requestHeaders(client, head),
+          body: head.body,
+          isUpgrade: client.upgrade !== undefined,
+        },
+        this,
+      );
+    } catch {
+      return this.#giveUp({ refused: "bad-response" }); // fields that HTTP/2 has no form for
+    }
+    if (this.#app !== undefined) body?.sendTo(this.#app, this.#isDoubtful);
+  }
+
+  onContinue(): void {
+    this.#exchange.client.sendContinue();
+  }
+
+  onInformation(status: number, rawHeaders: readonly string[]): void {
+    const links = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === "link");
+    if (status === 103 && links.length > 0) this.#exchange.client.sendEarlyHints(links);
+  }
+
+  onHead(head: AnswerHead): void {
+    if (this.#isDoubtful && head.status === 400 && head.framing !== "none" && this.#mayRepeat)
+      this.#doubt = new DoubtfulAnswer(head);
+    else this.#begin(head);
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.#doubt !== undefined) return this.#weigh(this.#doubt, chunk);
+    if (this.#app === undefined) return true;
+    this.#hasBytes = true;
+    this.#route.activity.report(chunk.length);
+    return this.#exchange.client.write(chunk);
+  }
+
+  onLull(): void {
+    // A head without a body yet (server-sent events) must not wait for one.
+    if (!this.#hasBytes && this.#isAnswered) this.#exchange.client.flush();
+  }
+
+  onEnd(rawTrailers: readonly string[]): void {
+    if (this.#doubt !== undefined) return void (this.#doubt.end = { rawTrailers });
+    this.#app = undefined;
+    this.#exchange.body?.detach();
+    if (this.#isAnswered)
+      this.#exchange.client.finish(rawTrailers.length === 0 ? rawTrailers : trailerFields(rawTrailers));
+  }
+
+  onFailed(failure: AppFailure): void {
+    if (this.#doubt !== undefined) return void (this.#doubt.end = { failure });
+    const { client } = this.#exchange;
+    this.#app = undefined;
+    this.#exchange.body?.detach();
+    if (this.#isAnswered) return client.cut(failure.failed === "reset" ? failure.code : undefined);
+    if (failure.failed === "reset" && client.version === "2") {
+      client.cut(failure.code);
+      return this.#end("answered");
+    }
+    this.#end(this.#outcomeOf(failure));
+  }
+
+  onSwitch(head: AnswerHead, stream: Duplex): void {
+    const { client } = this.#exchange;
+    const { life, port, activity } = this.#route;
+    this.#app = undefined;
+    client.listener = undefined;
+    if (this.#isDoubtful) life.apps.isPlain(port);
+    stream.on("error", () => stream.destroy());
+    const [headers, protocol] = this.#switchHeaders(head);
+    splice(client.switchProtocols(headers, protocol), stream, activity);
+    this.#settle("answered");
+  }
+
+  onAppDrain(): void {
+    this.#exchange.body?.onAppDrain();
+  }
+
+  onClientDrain(): void {
+    this.#app?.resume();
+  }
+
+  /** The client is gone, or has its answer. */
+  onDone(): void {
+    this.#doubt = undefined;
+    const app = this.#app;
+    this.#app = undefined;
+    this.#exchange.body?.detach();
+    app?.destroy();
+    this.#settle("answered");
+  }
+
+  get #mayRepeat(): boolean {
+    return this.#exchange.body === undefined || this.#exchange.body.isRepeatable;
+  }
+
+  /** An answer that may be what a server of TLS says to plain HTTP waits until TLS has been tried. */
+  #weigh(doubt: DoubtfulAnswer, chunk: Buffer): boolean {
+    doubt.chunks.push(chunk);
+    if (doubt.chunks.length > 1) return false;
+    if (!WANTS_TLS.test(chunk.toString("latin1", 0, 1024))) return this.#believe(doubt);
+    void this.#tryTls(doubt);
+    return false;
+  }
+
+  async #tryTls(doubt: DoubtfulAnswer): Promise<void> {
+    const { life, port } = this.#route;
+    const isTls = await life.apps.speaksTls(wishOf(this.#exchange, port));
+    if (this.#doubt !== doubt) return; // the client is gone
+    if (isTls) this.#giveUp("stale");
+    else if (this.#believe(doubt)) this.#app?.resume();
+  }
+
+  /** The answer is the application's own. */
+  #believe({ head, chunks, end }: DoubtfulAnswer): boolean {
+    this.#doubt = undefined;
+    this.#begin(head);
+    let canTakeMore = true;
+    for (const chunk of chunks) canTakeMore = this.onData(chunk);
+    if (end?.rawTrailers !== undefined) this.onEnd(end.rawTrailers);
+    else if (end?.failure !== undefined) this.onFailed(end.failure);
+    return canTakeMore;
+  }
+
+  #begin(head: AnswerHead): void {
+    const { client } = this.#exchange;
+    if (this.#isDoubtful) this.#route.life.apps.isPlain(this.#route.port);
+    this.#isAnswered = true;
+    this.#route.activity.report(0);
+    if (client.begin(head, responseHeaders(head.rawHeaders, client.requestId))) return;
+    this.#isAnswered = false;
+    this.#giveUp({ refused: "bad-response" });
+  }
+
+  #giveUp(outcome: Outcome): void {
+    const app = this.#app;
+    const hasEnded = this.#doubt?.end !== undefined;
+    this.#app = undefined;
+    this.#doubt = undefined;
+    if (!hasEnded) app?.destroy(); // else its connection is somebody else's by now
+    this.#exchange.body?.detach();
+    this.#end(outcome);
+  }
+
+  #end(outcome: Outcome): void {
+    this.#exchange.client.listener = undefined;
+    this.#settle(outcome);
+  }
+
+  #outcomeOf(failure: AppFailure): Outcome {
+    const { life, port } = this.#route;
+    const isUntouched = failure.failed === "closed" && failure.isUntouched;
+    // A request on a life that ends is not repeated: that would wake the microVM which someone just suspended.
+    if (life.isDown) return UNREACHABLE;
+    if (isUntouched && this.#connection?.isReused === true)
+      return this.#isRepeatable ? "stale" : refusalOf(failure, port);
+    const mayWantTls = failure.failed === "wants-tls" || (isUntouched && this.#isDoubtful);
+    return mayWantTls && this.#mayRepeat ? "maybe-tls" : refusalOf(failure, port);
   }
 
   get #isRepeatable(): boolean {
-    return this.#exchange.head.body === "none" && IDEMPOTENT.has(this.#exchange.request.method ?? "");
+    return this.#exchange.head.body === "none" && IDEMPOTENT.has(this.#exchange.client.method);
   }
 
-  #listen(): void {
-    const { response } = this.#exchange;
-    this.#upstream.on("response", this.#onResponse);
-    this.#upstream.on("continue", () => this.#onContinue());
-    this.#upstream.on("information", ({ statusCode, rawHeaders }) => this.#onInformation(statusCode, rawHeaders));
-    this.#upstream.on("error", this.#onError);
-    // After "error" this is a no-op; alone it is the one sign of an answer that nothing here understands.
-    this.#upstream.once("close", () => {
-      if (!this.#answer) this.#settle({ refused: "bad-response" });
-    });
-    response.once("close", this.#onClientDone);
+  #switchHeaders({ rawHeaders }: AnswerHead): [headers: string[], protocol: string] {
+    const { client, head } = this.#exchange;
+    const headers = responseHeaders(rawHeaders, client.requestId);
+    // A browser fails a handshake that picks none of the subprotocols it offered (contract 6.4).
+    const needsMarker = head.subprotocols.hasMarker && fieldOf(rawHeaders, "sec-websocket-protocol") === undefined;
+    if (needsMarker) headers.push("Sec-WebSocket-Protocol", MARKER_SUBPROTOCOL);
+    return [headers, fieldOf(rawHeaders, "upgrade") ?? client.upgrade ?? ""];
   }
-
-  #sendBody(): void {
-    const { request, head } = this.#exchange;
-    if (head.body === "none") {
-      request.resume();
-      this.#upstream.end();
-      return;
-    }
-    this.#upstream.flushHeaders();
-    request.on("error", ignore); // the response's "close" tells the same
-    request.pipe(this.#upstream, { end: false });
-    this.#route.activity.watch(request);
-    request.once("end", () => {
-      const trailers = trailerFields(request.rawTrailers);
-      if (trailers.length > 0 && head.body === "chunked") this.#upstream.addTrailers(trailers);
-      this.#upstream.end();
-    });
-  }
-
-  readonly #onResponse = (answer: IncomingMessage): void => {
-    this.#answer = answer;
-    this.#route.activity.report();
-    if (sendAppResponse(this.#exchange, answer, this.#route)) return;
-    this.#exchange.response.off("close", this.#onClientDone);
-    this.#upstream.destroy();
-    this.#settle({ refused: "bad-response" });
-  };
-
-  #onContinue(): void {
-    const { request, response } = this.#exchange;
-    const isAsked = request.httpVersionMinor > 0 && request.headers.expect !== undefined;
-    if (isAsked && !response.headersSent) response.writeContinue();
-  }
-
-  #onInformation(status: number, rawHeaders: readonly string[]): void {
-    const { request, response } = this.#exchange;
-    if (request.httpVersionMinor === 0 || response.headersSent) return;
-    const links = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === "link");
-    try {
-      if (status === 103 && links.length > 0) response.writeEarlyHints({ link: links });
-    } catch {
-      // A link that node does not accept is only a hint lost.
-    }
-  }
-
-  readonly #onError = (error: Error): void => {
-    const { response } = this.#exchange;
-    if (this.#answer) {
-      // A complete answer stands, even if the application did not read all of the request.
-      if (!this.#answer.complete) response.destroy();
-      return;
-    }
-    response.off("close", this.#onClientDone);
-    this.#exchange.request.unpipe(this.#upstream);
-    this.#settle(this.#isStale(error) ? "stale" : this.#refusal(error));
-  };
-
-  /** A request on a life that ends is not repeated: that would wake the microVM which someone just suspended. */
-  #isStale(error: Error): boolean {
-    if (!this.#isRepeatable) return false;
-    if (this.#route.life.isDown) return error instanceof RelayRefusedError;
-    return this.#upstream.reusedSocket && !isParseError(error);
-  }
-
-  #refusal(error: Error): Refusal {
-    return this.#route.life.isDown ? { refused: "microvm-unreachable" } : refusalOfError(error, this.#route.port);
-  }
-
-  readonly #onClientDone = (): void => {
-    const { request, response } = this.#exchange;
-    const isWhole = this.#answer?.complete === true && response.writableFinished;
-    if (isWhole && !request.complete) linger(request);
-    if (!isWhole || !this.#upstream.writableFinished) this.#upstream.destroy();
-    this.#settle("answered");
-  };
 }
 
-function openUpstream({ request, head, requestId }: Exchange, { life, port }: Route): ClientRequest {
-  const method = request.method ?? "GET";
-  const upstream = httpRequest({
-    agent: life.agent,
-    port,
-    method,
-    path: request.url,
-    headers: requestHeaders(method, request.rawHeaders, head, requestId),
-    maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
-    insecureHTTPParser: false,
-  });
-  upstream.maxHeadersCount = 0; // bytes bound it; a count would drop fields without a word
-  return upstream;
+/** An answer that may not be the application's. */
+class DoubtfulAnswer {
+  readonly head: AnswerHead;
+  readonly chunks: Buffer[] = [];
+  end: { rawTrailers?: readonly string[]; failure?: AppFailure } | undefined;
+
+  constructor(head: AnswerHead) {
+    this.head = head;
+  }
 }
 
-function linger(request: IncomingMessage): void {
-  request.unpipe();
-  request.resume();
-  const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
-  timer.unref();
-  request.once("end", () => clearTimeout(timer));
+/** What a client is told when its request got no answer. */
+export function refusalOf(failure: AppFailure, port: number): Refusal {
+  if (failure.failed !== "refused") return { refused: "bad-response" };
+  return failure.refusal.refused === "port-closed" ? { refused: "port-closed", port } : UNREACHABLE;
 }
-
-function isParseError(error: NodeJS.ErrnoException): boolean {
-  return error.code?.startsWith("HPE_") === true;
-}
-
-function ignore(): void {}

@@ -1,4 +1,6 @@
+import { randomBytes } from "node:crypto";
 import { STATUS_CODES } from "node:http";
+import type { ClientExchange } from "./client-exchange.ts";
 import type { RequestHead } from "./request-head.ts";
 
 const REQUEST_ID = "x-amzn-requestid";
@@ -31,29 +33,34 @@ const NOT_IN_TRAILERS = new Set([
 const BODYLESS_METHODS = new Set(["GET", "HEAD", "DELETE", "OPTIONS"]);
 
 /** The header fields the application gets, in the order and spelling of the client (contract 6.1). */
-export function requestHeaders(
-  method: string,
-  rawHeaders: readonly string[],
-  head: RequestHead,
-  requestId: string,
-): string[] {
+export function requestHeaders(client: ClientExchange, head: RequestHead): string[] {
+  const { rawHeaders, upgrade } = client;
   const dropped = connectionOptions(rawHeaders);
   const kept: string[] = [];
   let wantsTrailers = false;
   let hasLength = false;
-  eachHeader(rawHeaders, (name, value, lower) => {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? "";
+    const value = rawHeaders[i + 1] ?? "";
+    const lower = name.toLowerCase();
     if (lower === "te") wantsTrailers ||= /(?:^|,)\s*trailers\s*(?:,|$)/i.test(value);
-    if (HOP_BY_HOP.has(lower) || lower.startsWith(PROXY_PREFIX) || lower === REQUEST_ID) return;
-    if (lower === "sec-websocket-protocol" || dropped?.has(lower)) return;
+    if (HOP_BY_HOP.has(lower) || lower.startsWith(PROXY_PREFIX) || lower === REQUEST_ID) continue;
+    if (lower === "sec-websocket-protocol" || dropped?.has(lower) === true) continue;
     hasLength ||= lower === "content-length";
     kept.push(name, value);
-  });
+  }
   if (head.subprotocols.application.length > 0)
     kept.push("Sec-WebSocket-Protocol", head.subprotocols.application.join(", "));
   if (head.body === "chunked") kept.push("Transfer-Encoding", "chunked");
-  else if (!hasLength && !BODYLESS_METHODS.has(method)) kept.push("Content-Length", "0");
+  else if (!hasLength && !BODYLESS_METHODS.has(client.method)) kept.push("Content-Length", "0");
   if (wantsTrailers) kept.push("TE", "trailers");
-  kept.push(REQUEST_ID, requestId);
+  kept.push(REQUEST_ID, client.requestId);
+  if (upgrade === undefined) kept.push("Connection", "keep-alive");
+  else {
+    kept.push("Connection", "Upgrade", "Upgrade", upgrade);
+    // HTTP/2 does without the key that HTTP/1.1 has to prove that a server knows WebSocket (RFC 8441, 5).
+    if (client.version === "2") kept.push("Sec-WebSocket-Key", randomBytes(16).toString("base64"));
+  }
   return kept;
 }
 
@@ -69,11 +76,11 @@ export function responseHeaders(rawHeaders: readonly string[], requestId: string
   return kept;
 }
 
-/** Trailer fields as pairs, without those that would change how the message is read. */
-export function trailerFields(rawTrailers: readonly string[]): [string, string][] {
-  const kept: [string, string][] = [];
+/** Trailer fields, without those that would change how the message is read. */
+export function trailerFields(rawTrailers: readonly string[]): string[] {
+  const kept: string[] = [];
   eachHeader(rawTrailers, (name, value, lower) => {
-    if (!NOT_IN_TRAILERS.has(lower) && !lower.startsWith(PROXY_PREFIX)) kept.push([name, value]);
+    if (!NOT_IN_TRAILERS.has(lower) && !lower.startsWith(PROXY_PREFIX)) kept.push(name, value);
   });
   return kept;
 }
@@ -87,9 +94,11 @@ export function rawResponseHead(status: number, headers: readonly string[]): str
   return `${text}\r\n`;
 }
 
-/** Whether a header field is present. */
-export function hasHeader(rawHeaders: readonly string[], wanted: string): boolean {
-  return rawHeaders.some((name, index) => index % 2 === 0 && name.toLowerCase() === wanted);
+/** The first value of a header field. */
+export function fieldOf(rawHeaders: readonly string[], wanted: string): string | undefined {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2)
+    if (rawHeaders[i]?.toLowerCase() === wanted) return rawHeaders[i + 1];
+  return undefined;
 }
 
 /** Further names that the Connection fields declare to be of this connection only. */

@@ -1,7 +1,14 @@
 import type { Duplex } from "node:stream";
 import type { GuestLink, RelayRefusal } from "../guest-link/guest-link.ts";
 import type { EndpointTarget } from "../lifecycle/microvm-service.ts";
-import { RelayAgent } from "./relay-agent.ts";
+import { AppConnections } from "./app-connections.ts";
+import type { TlsPorts } from "./tls-ports.ts";
+
+interface LifeOptions {
+  readonly link: GuestLink;
+  readonly tlsPorts: TlsPorts;
+  readonly onEnd: (life: MicrovmLife) => void;
+}
 
 /**
  * One stretch of a microVM being RUNNING. Connections belong to a life and end with it: after a suspend their other
@@ -9,14 +16,14 @@ import { RelayAgent } from "./relay-agent.ts";
  */
 export class MicrovmLife {
   readonly link: GuestLink;
-  readonly agent: RelayAgent;
+  readonly apps: AppConnections;
   readonly #streams = new Set<Duplex>();
   readonly #unsubscribe: () => void;
   #isDown = false;
 
-  constructor(target: EndpointTarget, link: GuestLink, onEnd: (life: MicrovmLife) => void) {
+  constructor(target: EndpointTarget, { link, tlsPorts, onEnd }: LifeOptions) {
     this.link = link;
-    this.agent = new RelayAgent((port) => this.relay(port));
+    this.apps = new AppConnections({ microvmId: target.microvmId, tlsPorts, relay: (port) => this.relay(port) });
     this.#unsubscribe = target.onDown(() => {
       this.end();
       onEnd(this);
@@ -44,7 +51,7 @@ export class MicrovmLife {
     if (this.#isDown) return;
     this.#isDown = true;
     this.#unsubscribe();
-    this.agent.destroy();
+    this.apps.end();
     for (const stream of this.#streams) stream.destroy();
   }
 }

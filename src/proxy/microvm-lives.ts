@@ -3,6 +3,7 @@ import type { EndpointTarget, WakeRefusal } from "../lifecycle/microvm-service.t
 import type { Log } from "../observability/log.ts";
 import { MicrovmLife } from "./microvm-life.ts";
 import type { Refusal } from "./refusal.ts";
+import { TlsPorts } from "./tls-ports.ts";
 
 /** Longest a request is held while its microVM wakes. */
 const WAKE_DEADLINE_MS = 60_000;
@@ -19,6 +20,7 @@ export interface LivesOptions {
 export class MicrovmLives {
   readonly #options: LivesOptions;
   readonly #lives = new Map<string, MicrovmLife>();
+  readonly #tlsPorts = new TlsPorts();
   readonly #waiting = new Map<string, number>();
 
   constructor(options: LivesOptions) {
@@ -90,8 +92,12 @@ export class MicrovmLives {
     const known = this.#lives.get(target.microvmId);
     if (known?.link === link) return known;
     known?.end();
-    const life = new MicrovmLife(target, link, (ended) => {
-      if (this.#lives.get(target.microvmId) === ended) this.#lives.delete(target.microvmId);
+    const life = new MicrovmLife(target, {
+      link,
+      tlsPorts: this.#tlsPorts,
+      onEnd: (ended) => {
+        if (this.#lives.get(target.microvmId) === ended) this.#lives.delete(target.microvmId);
+      },
     });
     this.#lives.set(target.microvmId, life);
     return life;

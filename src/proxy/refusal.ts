@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import type { ClientExchange, RefusalMessage } from "./client-exchange.ts";
 
 /** Why the proxy answers a request itself. Refusals are ordinary traffic, so they are values and not errors. */
 export type Refusal =
@@ -48,12 +48,6 @@ const ANSWERS: Readonly<Record<RefusalKind, RefusalAnswer>> = {
   internal: { status: 500, text: "Internal error" },
 };
 
-export interface RefusalMessage {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
-
 /** The answer to a refused request (contract 6.1, 6.3). */
 export function refusalMessage(refusal: Refusal, requestId: string): RefusalMessage {
   const { status, text, error } = ANSWERS[refusal.refused];
@@ -73,18 +67,10 @@ function portText(refusal: Refusal, text: string): string {
 }
 
 /** Answers with a refusal; cuts the client off when part of another answer is already out. */
-export function sendRefusal(response: ServerResponse, refusal: Refusal, requestId: string): void {
-  if (response.destroyed) return;
-  if (response.headersSent) {
-    response.destroy();
-    return;
-  }
-  const { status, headers, body } = refusalMessage(refusal, requestId);
-  // An unread body would be drained without an end, only to keep the connection; after a request that is not what it
-  // should be, nobody knows where the next one begins.
-  if (!response.req.complete || status === 400 || status === 405 || status === 431) response.shouldKeepAlive = false;
-  response.writeHead(status, headers);
-  response.end(body);
+export function sendRefusal(client: ClientExchange, refusal: Refusal): void {
+  if (client.isDone) return;
+  if (client.isBegun) client.cut();
+  else client.refuse(refusalMessage(refusal, client.requestId));
 }
 
 /** A refusal as raw bytes, for connections that node's HTTP server gave up on. */

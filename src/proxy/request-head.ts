@@ -12,6 +12,8 @@ export interface RawRequest {
   /** The TLS server name; undefined when the client sent none. */
   readonly serverName: string | undefined;
   readonly isUpgrade: boolean;
+  /** HTTP/2 ends a request with its head, or it has a body of any length. */
+  readonly h2Body?: "none" | "some";
 }
 
 /** What the proxy itself needs of a request, checked. */
@@ -22,6 +24,8 @@ export interface RequestHead {
   readonly port: number;
   readonly subprotocols: OfferedSubprotocols;
   readonly body: "none" | "sized" | "chunked";
+  /** The application is to be spoken to in HTTP/2 without TLS (contract 6.1). */
+  readonly isH2Forced: boolean;
 }
 
 const MAX_URL_CHARACTERS = 16_384;
@@ -39,14 +43,20 @@ export function readRequestHead(request: RawRequest): RequestHead | Refusal {
   if ("refused" in headers) return headers;
   const host = single(headers.host);
   if (host === undefined) return malformed("exactly one Host header is needed");
-  const body = bodyOf(headers);
+  const body = bodyOf(headers, request.h2Body);
   if (typeof body === "object") return body;
   if (headers.isWebSocket && !request.isUpgrade)
     return malformed("a WebSocket handshake needs GET with Upgrade and Connection");
   const access = accessOf(headers, request.isUpgrade);
   if ("refused" in access) return access;
   const name = hostOfHeader(host);
-  return { ...access, body, host: name !== undefined && name === plainName(request.serverName) ? name : undefined };
+  const isH2Forced = headers.forceH2.length === 1 && headers.forceH2[0]?.toLowerCase() === "true";
+  return {
+    ...access,
+    body,
+    isH2Forced,
+    host: name !== undefined && name === plainName(request.serverName) ? name : undefined,
+  };
 }
 
 interface CollectedHeaders {
@@ -56,6 +66,7 @@ interface CollectedHeaders {
   readonly subprotocols: string[];
   readonly contentLength: string[];
   readonly transferEncoding: string[];
+  readonly forceH2: string[];
   isWebSocket: boolean;
 }
 
@@ -67,6 +78,7 @@ function collect(rawHeaders: readonly string[]): CollectedHeaders | Refusal {
     subprotocols: [],
     contentLength: [],
     transferEncoding: [],
+    forceH2: [],
     isWebSocket: false,
   };
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
@@ -80,6 +92,9 @@ function collect(rawHeaders: readonly string[]): CollectedHeaders | Refusal {
         break;
       case "x-aws-proxy-port":
         found.port.push(value);
+        break;
+      case "x-aws-proxy-force-h2":
+        found.forceH2.push(value);
         break;
       case "sec-websocket-protocol":
         found.subprotocols.push(value);
@@ -105,14 +120,18 @@ function collect(rawHeaders: readonly string[]): CollectedHeaders | Refusal {
 }
 
 /** node's strict parser refuses most of this already; request smuggling is too costly to rely on one check. */
-function bodyOf({ contentLength, transferEncoding }: CollectedHeaders): RequestHead["body"] | Refusal {
+function bodyOf(
+  { contentLength, transferEncoding }: CollectedHeaders,
+  h2Body: RawRequest["h2Body"],
+): RequestHead["body"] | Refusal {
   if (transferEncoding.length > 0) {
     if (contentLength.length > 0) return malformed("both Content-Length and Transfer-Encoding");
     if (single(transferEncoding)?.toLowerCase() !== "chunked")
       return malformed("the only transfer encoding is chunked");
     return "chunked";
   }
-  if (contentLength.length === 0) return "none";
+  if (h2Body === "none") return "none";
+  if (contentLength.length === 0) return h2Body === undefined ? "none" : "chunked";
   const length = single(contentLength);
   if (length === undefined || !/^\d{1,15}$/.test(length)) return malformed("exactly one Content-Length is allowed");
   return Number(length) === 0 ? "none" : "sized";

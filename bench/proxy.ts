@@ -1,0 +1,108 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { putLoad, type Load, type LoadResult } from "./http-load.ts";
+import {
+  isInstalled,
+  makeCertificate,
+  PEERS,
+  startBackend,
+  startCatnap,
+  type PeerPlace,
+  type RunningPeer,
+} from "./proxy-peers.ts";
+import { formatTable } from "./table.ts";
+
+const SECONDS = Number(process.argv[3] ?? 4);
+/** The proxies take turns on one processor; clients and backend share the other. */
+const PROXY_CPU = 0;
+const OTHERS_CPU = 1;
+const LOADS: Readonly<Record<string, Load>> = {
+  "h1 1 connection": { protocol: "h1", connections: 1, streams: 1, seconds: SECONDS, path: "/" },
+  "h1 32": { protocol: "h1", connections: 32, streams: 1, seconds: SECONDS, path: "/" },
+  "h1 256": { protocol: "h1", connections: 256, streams: 1, seconds: SECONDS, path: "/" },
+  "h1 32, 16 kB": { protocol: "h1", connections: 32, streams: 1, seconds: SECONDS, path: "/16k" },
+  "h2 4 × 8 streams": { protocol: "h2", connections: 4, streams: 8, seconds: SECONDS, path: "/" },
+};
+
+type Results = Record<string, Record<string, LoadResult & { residentMiB: number }>>;
+
+/** Requests per second over kept-alive TLS, our proxy and the distribution's in front of the same app. */
+export async function proxy(): Promise<void> {
+  for (const program of ["h2load", "nginx", "taskset", "openssl"]) {
+    if (await isInstalled(program)) continue;
+    console.log(`skipped: ${program} is not installed (apt install nghttp2-client nginx-light util-linux openssl)`);
+    return;
+  }
+  const directory = await mkdtemp(join(tmpdir(), "catnap-bench-"));
+  try {
+    await makeCertificate(directory);
+    const backend = await startBackend({ directory, cpu: OTHERS_CPU });
+    const place = { directory, backendPort: backend.port, cpu: PROXY_CPU };
+    await report(await measureAll(place).finally(() => backend.stop()));
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function measureAll(place: PeerPlace): Promise<Results> {
+  const results: Results = {};
+  for (const [name, start] of Object.entries({ catnap: startCatnap, ...PEERS })) {
+    if (name !== "catnap" && !(await isInstalled(name))) console.error(`  ${name}: skipped, not installed`);
+    else results[name] = await measure(name, await start(place), place.directory);
+  }
+  return results;
+}
+
+async function measure(name: string, peer: RunningPeer, directory: string): Promise<Results[string]> {
+  const measured: Results[string] = {};
+  try {
+    for (const [what, load] of Object.entries(LOADS)) {
+      const result = await putLoad(peer.target, load, { directory, cpu: OTHERS_CPU });
+      measured[what] = { ...result, residentMiB: await residentMiB(peer.pid) };
+      const { requestsPerSecond, p50Ms, p99Ms, failed } = result;
+      console.error(
+        `  ${name}: ${what}: ${requestsPerSecond.toFixed(0)}/s, p50 ${p50Ms} ms, p99 ${p99Ms} ms, ${failed} failed`,
+      );
+    }
+  } finally {
+    await peer.stop();
+  }
+  return measured;
+}
+
+async function residentMiB(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
+}
+
+async function report(results: Results): Promise<void> {
+  const rows = [
+    [
+      "requests/s (p50 / p99 ms)",
+      ...Object.keys(results),
+      ...Object.keys(results)
+        .slice(1)
+        .map((name) => `÷ ${name}`),
+    ],
+  ];
+  for (const what of Object.keys(LOADS)) {
+    const all = Object.values(results).map((measured) => measured[what]!);
+    const ours = all[0]!;
+    rows.push([
+      what,
+      ...all.map(
+        (one) =>
+          `${one.requestsPerSecond.toFixed(0)} (${one.p50Ms.toFixed(2)} / ${one.p99Ms.toFixed(2)})${one.failed > 0 ? ` ${one.failed} FAILED` : ""}`,
+      ),
+      ...all.slice(1).map((one) => (ours.requestsPerSecond / one.requestsPerSecond).toFixed(2)),
+    ]);
+  }
+  console.log(formatTable(rows));
+  await mkdir(join(import.meta.dirname, "results"), { recursive: true });
+  const file = join(import.meta.dirname, "results/proxy.json");
+  await writeFile(
+    file,
+    `${JSON.stringify({ measuredAt: new Date().toISOString(), seconds: SECONDS, results }, null, 2)}\n`,
+  );
+}

@@ -1,0 +1,66 @@
+import type { Duplex, Readable } from "node:stream";
+import type { AnswerHead } from "./app-request.ts";
+
+/** What a client's side tells whoever answers it. */
+export interface ClientListener {
+  /** The client can take more of the answer. */
+  onClientDrain(): void;
+  /** The answer is out, or the client is gone; nothing follows. */
+  onDone(): void;
+}
+
+/** An answer of the proxy itself. */
+export interface RefusalMessage {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** A client's connection or stream that has left HTTP. */
+export interface ClientStream extends Duplex {
+  setTimeout(milliseconds: number, listener: () => void): unknown;
+}
+
+/** One request of a client and the way its answer goes, whatever the HTTP version. */
+export interface ClientExchange {
+  readonly requestId: string;
+  readonly version: "1.0" | "1.1" | "2";
+  readonly method: string;
+  readonly path: string;
+  /** Name, value, name, value …, as HTTP/1.1 has them: nothing merged, nothing dropped. */
+  readonly rawHeaders: readonly string[];
+  /** The TLS server name; undefined when the client sent none. */
+  readonly serverName: string | undefined;
+  /** The protocol the client wants to change to. */
+  readonly upgrade: string | undefined;
+  /** Whether the request ended with its head. */
+  readonly isBodyless: boolean;
+  readonly body: Readable;
+  listener: ClientListener | undefined;
+  /** Nothing can be sent any more. */
+  readonly isDone: boolean;
+  /** A final head is out. */
+  readonly isBegun: boolean;
+  /** Whether all of the request has come. */
+  readonly isRequestWhole: boolean;
+  /** Whether all of the answer has been handed to the connection. */
+  readonly isAnswerWhole: boolean;
+  /** Answer bytes that the client has not taken yet. */
+  readonly unsentBytes: number;
+  requestTrailers(): readonly string[];
+  sendContinue(): void;
+  sendEarlyHints(links: readonly string[]): void;
+  /** Sends a final head; false when it cannot be sent on. */
+  begin(head: AnswerHead, headers: readonly string[]): boolean;
+  /** False when the client cannot take more now: `onClientDrain` follows. */
+  write(chunk: Buffer): boolean;
+  /** What was written leaves now. */
+  flush(): void;
+  finish(rawTrailers: readonly string[]): void;
+  /** Ends an answer so that the client cannot take it for whole; `code` is one of HTTP/2. */
+  cut(code?: number): void;
+  /** Answers without an application. */
+  refuse(message: RefusalMessage): void;
+  /** Changes protocols: what comes and goes from now on is not HTTP. */
+  switchProtocols(headers: readonly string[], protocol: string): ClientStream;
+}

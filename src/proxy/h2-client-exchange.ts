@@ -1,0 +1,166 @@
+import { constants, type ServerHttp2Stream } from "node:http2";
+import type { AnswerHead } from "./app-request.ts";
+import type { ClientExchange, ClientListener, RefusalMessage } from "./client-exchange.ts";
+
+const { NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = constants;
+
+/** A request's head over HTTP/2, its pseudo-header fields apart. */
+export interface H2RequestHead {
+  readonly method: string;
+  readonly path: string;
+  readonly rawHeaders: readonly string[];
+  /** Of an extended CONNECT (RFC 8441). */
+  readonly protocol: string | undefined;
+}
+
+/** A request over HTTP/2. */
+export class H2ClientExchange implements ClientExchange {
+  readonly requestId: string;
+  readonly version = "2";
+  readonly method: string;
+  readonly path: string;
+  readonly rawHeaders: readonly string[];
+  readonly serverName: string | undefined;
+  readonly upgrade: string | undefined;
+  readonly isBodyless: boolean;
+  readonly body: ServerHttp2Stream;
+  listener: ClientListener | undefined;
+  #trailers: readonly string[] = [];
+  #answerTrailers: readonly string[] = [];
+
+  constructor(stream: ServerHttp2Stream, head: H2RequestHead, requestId: string, serverName: string | undefined) {
+    this.body = stream;
+    this.requestId = requestId;
+    this.serverName = serverName;
+    this.method = head.protocol === undefined ? head.method : "GET";
+    this.path = head.path;
+    this.rawHeaders = head.rawHeaders;
+    this.upgrade = head.protocol;
+    this.isBodyless = stream.endAfterHeaders;
+    stream.on("close", this.#onClose);
+    stream.on("drain", () => this.listener?.onClientDrain());
+    stream.on("error", ignore); // "close" follows, and says the same
+    if (!this.isBodyless) stream.on("trailers", (_headers, _flags, raw) => void (this.#trailers = raw));
+  }
+
+  get isDone(): boolean {
+    return this.body.destroyed || this.body.closed;
+  }
+
+  get isBegun(): boolean {
+    return this.body.headersSent;
+  }
+
+  get isRequestWhole(): boolean {
+    return this.isBodyless || this.body.readableEnded;
+  }
+
+  get isAnswerWhole(): boolean {
+    return this.body.writableFinished;
+  }
+
+  get unsentBytes(): number {
+    return this.body.writableLength;
+  }
+
+  requestTrailers(): readonly string[] {
+    return this.#trailers;
+  }
+
+  sendContinue(): void {
+    this.#inform({ ":status": 100 });
+  }
+
+  sendEarlyHints(links: readonly string[]): void {
+    this.#inform({ ":status": 103, link: [...links] });
+  }
+
+  begin({ status, framing }: AnswerHead, headers: readonly string[]): boolean {
+    const waitForTrailers = framing === "chunked";
+    try {
+      this.body.respond(fieldsOf(status, headers), { endStream: framing === "none", waitForTrailers });
+    } catch {
+      return false;
+    }
+    if (waitForTrailers) this.body.once("wantTrailers", this.#sendTrailers);
+    return true;
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.body.write(chunk);
+  }
+
+  flush(): void {
+    // HTTP/2 frames leave at once.
+  }
+
+  finish(rawTrailers: readonly string[]): void {
+    this.#answerTrailers = rawTrailers;
+    if (this.body.writableEnded) return this.#stopRequest();
+    this.body.end(this.#stopRequest);
+  }
+
+  cut(code: number = NGHTTP2_INTERNAL_ERROR): void {
+    this.body.close(code);
+  }
+
+  refuse({ status, headers, body }: RefusalMessage): void {
+    try {
+      this.body.respond({ ":status": status, ...headers }, { endStream: body === "" });
+    } catch {
+      return this.cut();
+    }
+    if (body === "") this.#stopRequest();
+    else this.body.end(body, this.#stopRequest);
+  }
+
+  switchProtocols(headers: readonly string[]): ServerHttp2Stream {
+    this.body.off("close", this.#onClose);
+    const fields = fieldsOf(200, headers);
+    const accept = fields.indexOf("sec-websocket-accept"); // of HTTP/1.1 only (RFC 8441, 5)
+    if (accept > 0) fields.splice(accept, 2);
+    this.body.respond(fields);
+    return this.body;
+  }
+
+  #inform(headers: { ":status": number; link?: string[] }): void {
+    if (this.isDone || this.body.headersSent) return;
+    try {
+      this.body.additionalHeaders(headers);
+    } catch {
+      // A hint that cannot be sent is only a hint lost.
+    }
+  }
+
+  readonly #sendTrailers = (): void => {
+    try {
+      this.body.sendTrailers(trailerObject(this.#answerTrailers));
+    } catch {
+      this.cut();
+    }
+  };
+
+  /** The answer is whole, and nobody reads the rest of the request (RFC 9113, 8.1). */
+  readonly #stopRequest = (): void => {
+    if (!this.isRequestWhole && !this.isDone) this.body.close(NGHTTP2_NO_ERROR);
+  };
+
+  readonly #onClose = (): void => this.listener?.onDone();
+}
+
+/** Fields as node takes HTTP/2 trailers. */
+export function trailerObject(fields: readonly string[]): Record<string, string[]> {
+  const trailers: Record<string, string[]> = {};
+  for (let i = 0; i + 1 < fields.length; i += 2)
+    (trailers[fields[i]?.toLowerCase() ?? ""] ??= []).push(fields[i + 1] ?? "");
+  return trailers;
+}
+
+/** Field names in lower case, as HTTP/2 has them. */
+function fieldsOf(status: number, headers: readonly string[]): string[] {
+  const fields = [":status", String(status)];
+  for (let i = 0; i + 1 < headers.length; i += 2) fields.push(headers[i]?.toLowerCase() ?? "", headers[i + 1] ?? "");
+  return fields;
+}
+
+function ignore(): void {}
