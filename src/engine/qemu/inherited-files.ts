@@ -23,10 +23,12 @@ export const INHERITED = {
   rootfs: `/dev/fdset/${SETS.rootfs}`,
 } as const;
 
-export const inheritedArguments: readonly string[] = DESCRIPTORS.flatMap(({ fd, set }) => [
-  "-add-fd",
-  `fd=${fd},set=${set}`,
-]);
+export const inheritedArguments: readonly string[] = [
+  ...DESCRIPTORS.flatMap(({ fd, set }) => ["-add-fd", `fd=${fd},set=${set}`]),
+  // A set that nothing uses is closed when the server goes away; this use of it is never written to.
+  "-chardev",
+  `file,id=scratch,path=${INHERITED.scratch},append=on`,
+];
 
 /** Where a monitor saves device state, for the server to read. */
 export const SCRATCH_FILE = "device.scratch";
@@ -58,8 +60,7 @@ export async function openInherited(files: FilesToInherit): Promise<InheritedFil
     return {
       stdio: [
         deviceState === undefined ? "ignore" : await add(deviceState, "r"),
-        // Appended to, since all saves share one descriptor; emptied before each.
-        await add(join(directory, SCRATCH_FILE), "a"),
+        await add(join(directory, SCRATCH_FILE), "w"),
         await add(upper, "r+"),
         await add(upper, "r"),
         await add(rootfs, "r"),

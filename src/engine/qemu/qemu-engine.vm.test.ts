@@ -47,7 +47,14 @@ test("clones of one template have memory, disk and network of their own, and go 
   await resumed.unpause();
   expect(await count(one.link)).toMatchObject({ memory: 5, disk: 5 });
 
+  // a second time in the same process, then from disk
+  await resumed.suspend();
   await resumed.kill();
+  const again = await tiny.engine.resume(one.spec);
+  await wake(one.link);
+  expect(await count(one.link)).toMatchObject({ memory: 6, disk: 6 });
+
+  await again.kill();
   await two.machine.kill();
   expect(await tiny.engine.attach(two.machine.handle)).toBeUndefined();
 });

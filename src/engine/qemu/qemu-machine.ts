@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { open, rename } from "node:fs/promises";
+import { open, rename, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../errors/app-error.ts";
 import { ENGINE_FILES, type Machine, type MachineHandle, type MachineStats, type SuspendResult } from "../engine.ts";
@@ -63,14 +63,16 @@ export class QemuMachine implements Machine {
   async saveDevices(file: string): Promise<void> {
     const scratch = await open(join(this.#handle.directory, SCRATCH_FILE), constants.O_RDWR | constants.O_NOFOLLOW);
     try {
-      await scratch.truncate(0);
+      // Each save goes on where the last one ended: they share one descriptor.
+      const { size: start } = await scratch.stat();
       await this.#qmp.execute("xen-save-devices-state", { filename: INHERITED.scratch, live: false });
-      const { size } = await scratch.stat();
-      if (size > MAX_DEVICE_STATE_BYTES)
-        throw new AppError("ERR_ENGINE_SNAPSHOT", { message: `The device state is ${size} bytes long` });
-      const state = Buffer.alloc(size);
-      await scratch.read(state, 0, size, 0);
+      const { size: end } = await scratch.stat();
+      if (end - start > MAX_DEVICE_STATE_BYTES)
+        throw new AppError("ERR_ENGINE_SNAPSHOT", { message: `The device state is ${end - start} bytes long` });
+      const state = Buffer.alloc(end - start);
+      await scratch.read(state, 0, state.length, start);
       await writeNewFile(file, state);
+      await emptyOut(scratch, end);
     } finally {
       await scratch.close();
     }
@@ -94,6 +96,12 @@ export class QemuMachine implements Machine {
     if ((await startTicksOf(pid)) === startTicks) await endProcess(pid);
     await this.exited;
   }
+}
+
+/** The same length, but nothing on disk. */
+async function emptyOut(file: FileHandle, bytes: number): Promise<void> {
+  await file.truncate(0);
+  await file.truncate(bytes);
 }
 
 async function writeNewFile(path: string, content: Buffer): Promise<void> {
