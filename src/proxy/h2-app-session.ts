@@ -166,6 +166,7 @@ class H2AppRequest implements AppRequest {
 
   /** After the trailers, when there are any. */
   readonly #onEnd = (): void => {
+    // A stream that breaks off ends as well; "close" tells.
     if (this.#stream.rstCode !== NGHTTP2_NO_ERROR || this.#stream.aborted) return;
     const handler = this.#handler;
     this.#handler = undefined;
@@ -177,7 +178,6 @@ class H2AppRequest implements AppRequest {
     const handler = this.#handler;
     if (handler === undefined) return;
     const { rstCode: code } = this.#stream;
-    if (code === NGHTTP2_NO_ERROR && this.#hasHead) return this.#onEnd();
     this.#handler = undefined;
     handler.onFailed(failureOf(code, this.#hasHead));
   }
