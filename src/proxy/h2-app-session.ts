@@ -20,7 +20,7 @@ const NOT_IN_H2 = new Set(["host", "connection", "transfer-encoding", "upgrade",
 export class H2AppSession implements AppConnection {
   readonly #session: ClientHttp2Session;
   readonly scheme: "http" | "https";
-  #streams = 0;
+  readonly #streams = new Set<ClientHttp2Stream>();
   #uses = 0;
 
   private constructor(session: ClientHttp2Session, scheme: "http" | "https") {
@@ -51,8 +51,9 @@ export class H2AppSession implements AppConnection {
     }
     session.setLocalWindowSize(SESSION_WINDOW_BYTES);
     const opened = new H2AppSession(session, scheme);
+    stream.once("end", () => opened.#onEnd());
     session.setTimeout(MAX_IDLE_MS, () => {
-      if (opened.#streams === 0) session.close();
+      if (opened.#streams.size === 0) session.close();
     });
     return opened;
   }
@@ -66,7 +67,7 @@ export class H2AppSession implements AppConnection {
   }
 
   get hasRoom(): boolean {
-    return this.#streams < (this.#session.remoteSettings.maxConcurrentStreams ?? Number.POSITIVE_INFINITY);
+    return this.#streams.size < (this.#session.remoteSettings.maxConcurrentStreams ?? Number.POSITIVE_INFINITY);
   }
 
   onClose(listener: () => void): void {
@@ -81,15 +82,21 @@ export class H2AppSession implements AppConnection {
     // Others may use it, and it ends by itself when nobody does.
   }
 
+  /** Relayed connections stay open on our side, so node does not see that the application is gone. */
+  #onEnd(): void {
+    for (const stream of this.#streams) if (stream.state.remoteClose !== 1) stream.close(NGHTTP2_CANCEL);
+    this.#session.close(); // answers that came whole are still read
+  }
+
   send(head: AppRequestHead, handler: AnswerHandler): AppRequest {
     this.#uses++;
-    this.#streams++;
     const hasBody = head.body !== "none";
     const stream = this.#session.request(this.#fieldsOf(head), {
       endStream: !hasBody,
       waitForTrailers: hasBody,
     });
-    stream.once("close", () => this.#streams--);
+    this.#streams.add(stream);
+    stream.once("close", () => this.#streams.delete(stream));
     return new H2AppRequest(stream, handler);
   }
 
