@@ -15,7 +15,6 @@ import {
   type sendUnaryData,
   type ServerUnaryCall,
   type ServiceError,
-  type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { type ProxyFixture, useDirectory, useProxy, useRawApp, useServer } from "./proxy-fixture.ts";
@@ -173,7 +172,7 @@ async function useGrpc(): Promise<{ client: Client; fixture: ProxyFixture; metad
       unary: (call: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) => done(null, call.request),
       fail: (_call: unknown, done: sendUnaryData<Buffer>) => done({ code: status.NOT_FOUND, details: "nothing here" }),
       chat: (call: NodeJS.ReadWriteStream) => call.pipe(call),
-    } as UntypedServiceImplementation,
+    },
   );
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>

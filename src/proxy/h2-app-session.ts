@@ -84,7 +84,8 @@ export class H2AppSession implements AppConnection {
 
   /** Relayed connections stay open on our side, so node does not see that the application is gone. */
   #onEnd(): void {
-    for (const stream of this.#streams) if (stream.state.remoteClose !== 1) stream.close(NGHTTP2_CANCEL);
+    for (const stream of this.#streams)
+      if (stream.state.remoteClose !== 1) stream.destroy(new Error("the application is gone"));
     this.#session.close(); // answers that came whole are still read
   }
 
