@@ -7,7 +7,8 @@ import { PROJECT, mustRun } from "../test/support/project.ts";
 /** The same Flask app with no virtual machine at all: process start to first 200, in milliseconds. */
 export async function prepareBareFlask(): Promise<() => Promise<number>> {
   const venv = join(PROJECT, ".cache/bench-flask");
-  await mustRun("python3", ["-m", "venv", venv]);
+  // The distribution's own, whatever else the path offers: an environment of two Pythons does not start.
+  await mustRun("/usr/bin/python3", ["-m", "venv", "--clear", venv]);
   await mustRun(join(venv, "bin/pip"), ["install", "-q", "-r", join(PROJECT, "test/apps/flask/requirements.txt")]);
   let port = 20_000 + (process.pid % 10_000);
   return async () => {
@@ -19,11 +20,13 @@ export async function prepareBareFlask(): Promise<() => Promise<number>> {
       env: { PYTHONDONTWRITEBYTECODE: "1", PATH: process.env["PATH"] },
     });
     try {
-      while (!(await answers(port))) await setTimeout(2);
+      while (!(await answers(port))) {
+        if (server.exitCode !== null) throw new Error(`gunicorn ended with exit code ${server.exitCode}`);
+        await setTimeout(2);
+      }
       return performance.now() - begun;
     } finally {
-      server.kill("SIGTERM");
-      await new Promise((resolve) => server.once("exit", resolve));
+      if (server.kill("SIGTERM")) await new Promise((resolve) => server.once("exit", resolve));
     }
   };
 }
