@@ -69,7 +69,7 @@ export class AnswerParser {
   #readHeads(bytes: Buffer): ParserState {
     const known = this.#pending.length;
     let all = known === 0 ? bytes : Buffer.concat([this.#pending, bytes]);
-    if (all[0] === TLS_ALERT && (all.length < 2 || all[1] === TLS_MAJOR)) return "wants-tls";
+    if (all[0] === TLS_ALERT && all[1] === TLS_MAJOR) return "wants-tls";
     let from = Math.max(0, known - HEAD_END.length);
     for (;;) {
       const end = all.indexOf(HEAD_END, from);
@@ -139,6 +139,5 @@ export class AnswerParser {
 
 /** Spares waiting for 64 KiB of what can never become a head. */
 function isPlausible(bytes: Buffer): boolean {
-  const begin = bytes.toString("latin1", 0, 7);
-  return "HTTP/1.".startsWith(begin) || begin === "HTTP/1.";
+  return "HTTP/1.".startsWith(bytes.toString("latin1", 0, 7)) || (bytes.length === 1 && bytes[0] === TLS_ALERT);
 }

@@ -1,0 +1,233 @@
+import { createServer } from "node:http";
+import { connect, type TLSSocket } from "node:tls";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { type ProxyFixture, useProxy, useServer } from "./proxy-fixture.ts";
+
+const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const TYPE = {
+  data: 0,
+  headers: 1,
+  reset: 3,
+  settings: 4,
+  ping: 6,
+  goaway: 7,
+  windowUpdate: 8,
+  continuation: 9,
+} as const;
+const END_STREAM = 1;
+const END_HEADERS = 4;
+
+function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+/** Fields as HPACK literals that are not indexed. */
+function block(fields: readonly (readonly [string, string])[]): Buffer {
+  const text = (value: string): Buffer => Buffer.concat([integer(Buffer.byteLength(value)), Buffer.from(value)]);
+  return Buffer.concat(fields.map(([name, value]) => Buffer.concat([Buffer.of(0), text(name), text(value)])));
+}
+
+/** With a prefix of 7 bits. */
+function integer(value: number): Buffer {
+  if (value < 127) return Buffer.of(value);
+  const bytes = [127];
+  let rest = value - 127;
+  for (; rest >= 128; rest >>>= 7) bytes.push((rest % 128) + 128);
+  return Buffer.of(...bytes, rest);
+}
+
+interface RawClient {
+  readonly socket: TLSSocket;
+  readonly head: (path?: string) => Buffer;
+  /** Types of the frames that came, and the last GOAWAY's code. */
+  readonly seen: { types: number[]; goaway: number | undefined; isClosed: boolean };
+}
+
+async function useRawClient(fixture: ProxyFixture): Promise<RawClient> {
+  const { host } = fixture.microvm;
+  const token = await fixture.token();
+  const options = { host: "127.0.0.1", port: fixture.port, servername: host, ca: fixture.certificates.rootPem };
+  const socket = connect({ ...options, ALPNProtocols: ["h2"] });
+  onTestFinished(() => void socket.destroy());
+  await new Promise((resolve) => socket.once("secureConnect", resolve));
+  const seen: RawClient["seen"] = { types: [], goaway: undefined, isClosed: false };
+  let pending = Buffer.alloc(0);
+  socket.on("error", () => {}).once("close", () => (seen.isClosed = true));
+  socket.on("data", (chunk: Buffer) => {
+    pending = Buffer.concat([pending, chunk]);
+    while (pending.length >= 9 && pending.length >= 9 + pending.readUIntBE(0, 3)) {
+      const length = pending.readUIntBE(0, 3);
+      const type = pending[3] ?? 0;
+      seen.types.push(type);
+      if (type === TYPE.goaway) seen.goaway = pending.readUInt32BE(13);
+      pending = pending.subarray(9 + length);
+    }
+  });
+  socket.write(Buffer.concat([Buffer.from(PREFACE), frame(TYPE.settings, 0, 0)]));
+  const head = (path = "/"): Buffer =>
+    block([
+      ...([
+        [":method", "GET"],
+        [":scheme", "https"],
+        [":authority", host],
+        [":path", path],
+      ] as const),
+      ["x-aws-proxy-auth", token],
+    ]);
+  return { socket, head, seen };
+}
+
+async function useApp(): Promise<{ fixture: ProxyFixture; requests: () => number }> {
+  const fixture = await useProxy();
+  let requests = 0;
+  const app = createServer((_request, response) => {
+    requests++;
+    setTimeout(() => response.end("ok"), 50);
+  });
+  fixture.microvm.ports.set(8080, await useServer(app));
+  return { fixture, requests: () => requests };
+}
+
+async function isEnded({ seen }: RawClient): Promise<void> {
+  await vi.waitFor(() => expect(seen.isClosed).toBe(true), 15_000);
+}
+
+test("a client that opens and resets streams without end loses its connection, and others go on", async () => {
+  const { fixture, requests } = await useApp();
+  const client = await useRawClient(fixture);
+  const reset = Buffer.of(0, 0, 0, 8);
+  for (let i = 0; i < 4000 && !client.seen.isClosed; i++) {
+    const stream = 2 * i + 1;
+    client.socket.write(
+      Buffer.concat([
+        frame(TYPE.headers, END_STREAM | END_HEADERS, stream, client.head()),
+        frame(TYPE.reset, 0, stream, reset),
+      ]),
+    );
+    if (i % 50 === 0) await new Promise(setImmediate);
+  }
+  await isEnded(client);
+  expect(requests()).toBeLessThan(1000);
+  expect((await fixture.send()).status).toBe(200);
+});
+
+test("resets that a client provokes count as its own", async () => {
+  const { fixture } = await useApp();
+  const client = await useRawClient(fixture);
+  for (let i = 0; i < 2000 && !client.seen.isClosed; i++) {
+    const stream = 2 * i + 1;
+    // A window update of nothing is an error of the stream (RFC 9113, 6.9).
+    client.socket.write(
+      Buffer.concat([
+        frame(TYPE.headers, END_STREAM | END_HEADERS, stream, client.head()),
+        frame(TYPE.windowUpdate, 0, stream, Buffer.alloc(4)),
+      ]),
+    );
+    if (i % 50 === 0) await new Promise(setImmediate);
+  }
+  await isEnded(client);
+});
+
+test("a head without an end costs the connection", async () => {
+  const { fixture, requests } = await useApp();
+  const client = await useRawClient(fixture);
+  client.socket.write(frame(TYPE.headers, END_STREAM, 1, client.head()));
+  const more = frame(TYPE.continuation, 0, 1, block([["x-more", "y".repeat(1000)]]));
+  for (let i = 0; i < 10_000 && !client.seen.isClosed; i++) {
+    client.socket.write(more);
+    if (i % 50 === 0) await new Promise(setImmediate);
+  }
+  await isEnded(client);
+  expect(requests()).toBe(0);
+});
+
+test("headers beyond 32 KiB reach nobody", async () => {
+  const { fixture, requests } = await useApp();
+  const client = await useRawClient(fixture);
+  const fields = Buffer.concat([
+    client.head(),
+    ...Array.from({ length: 3 }, (_, i) => block([[`x-${i}`, "y".repeat(12_000)]])),
+  ]);
+  client.socket.write(frame(TYPE.headers, END_STREAM, 1, fields.subarray(0, 16_000)));
+  client.socket.write(frame(TYPE.continuation, 0, 1, fields.subarray(16_000, 32_000)));
+  client.socket.write(frame(TYPE.continuation, END_HEADERS, 1, fields.subarray(32_000)));
+  await vi.waitFor(
+    () =>
+      expect(
+        client.seen.types.some((type) => type === TYPE.reset || type === TYPE.goaway || type === TYPE.headers),
+      ).toBe(true),
+    10_000,
+  );
+  expect(requests()).toBe(0);
+});
+
+test("more streams at once than announced cost the connection", async () => {
+  const { fixture, requests } = await useApp();
+  const client = await useRawClient(fixture);
+  await vi.waitFor(() => expect(client.seen.types).toContain(TYPE.settings));
+  client.socket.write(frame(TYPE.settings, 1, 0));
+  for (let i = 0; i < 200; i++)
+    client.socket.write(frame(TYPE.headers, END_STREAM | END_HEADERS, 2 * i + 1, client.head()));
+  await isEnded(client);
+  expect(requests()).toBeLessThanOrEqual(128);
+});
+
+test.each([
+  ["a line feed in a value", ["x-a", "b\r\nx-smuggled: d"]],
+  ["a line feed in a name", ["x-smuggled: d\r\nx", "1"]],
+  ["a zero byte", ["x-smuggled", "a\0b"]],
+] as const)("a field with %s does not reach the application", async (_what, field) => {
+  const fixture = await useProxy();
+  const seen: string[] = [];
+  const app = createServer((request, response) => {
+    seen.push(...request.rawHeaders);
+    response.end("ok");
+  });
+  fixture.microvm.ports.set(8080, await useServer(app));
+  const client = await useRawClient(fixture);
+  const fields = Buffer.concat([client.head(), block([field])]);
+  client.socket.write(frame(TYPE.headers, END_STREAM | END_HEADERS, 1, fields));
+  const answered: number[] = [TYPE.headers, TYPE.reset, TYPE.goaway];
+  await vi.waitFor(() => expect(client.seen.types.some((type) => answered.includes(type))).toBe(true), 10_000);
+  expect(seen.join("|")).not.toMatch(/smuggled/);
+});
+
+test.each([
+  ["empty data", (i: number) => frame(TYPE.data, 0, i < 0 ? 0 : 1)],
+  ["no HTTP/2 at all", () => Buffer.alloc(1000, 0xff)],
+  ["frames of an unknown stream", () => frame(TYPE.data, 0, 99, Buffer.from("x"))],
+  ["frames larger than announced", () => frame(TYPE.data, 0, 1, Buffer.alloc(20_000))],
+])("%s ends the connection", async (_what, garbage) => {
+  const { fixture } = await useApp();
+  const client = await useRawClient(fixture);
+  client.socket.write(frame(TYPE.headers, END_HEADERS, 1, client.head()));
+  for (let i = 0; i < 5000 && !client.seen.isClosed; i++) {
+    client.socket.write(garbage(i));
+    if (i % 50 === 0) await new Promise(setImmediate);
+  }
+  await isEnded(client);
+  expect((await fixture.send()).status).toBe(200);
+});
+
+test.each([
+  ["a field name in capitals", [["X-Big", "1"]]],
+  ["a connection field", [["connection", "close"]]],
+  ["a transfer encoding", [["transfer-encoding", "chunked"]]],
+  ["a pseudo-header of its own", [[":secret", "1"]]],
+  ["a second path", [[":path", "/other"]]],
+  ["a length that is none", [["content-length", "five"]]],
+] as const)("%s makes a request that reaches nobody", async (_what, fields) => {
+  const { fixture, requests } = await useApp();
+  const client = await useRawClient(fixture);
+  client.socket.write(frame(TYPE.headers, END_STREAM | END_HEADERS, 1, Buffer.concat([client.head(), block(fields)])));
+  await vi.waitFor(
+    () => expect(client.seen.types.some((type) => type === TYPE.reset || type === TYPE.goaway)).toBe(true),
+    10_000,
+  );
+  expect(requests()).toBe(0);
+});
