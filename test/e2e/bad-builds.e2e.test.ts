@@ -108,8 +108,9 @@ test("whatever breaks a build is told as its reason, the log stays and nothing e
       const expected = typeof reason === "string" ? reason : expect.stringMatching(reason);
       expect({ name, ...built }).toMatchObject({ name, state, reason: expected });
       const directory = join(server.home, "images", built.buildId);
-      if (state === "CREATE_FAILED") expect(await readdir(directory), name).toEqual(["build.log"]);
-      if (log !== undefined) expect(await readFile(join(directory, "build.log"), "utf8"), name).toContain(log);
+      if (state === "CREATE_FAILED")
+        expect({ name, left: await readdir(directory) }).toEqual({ name, left: ["build.log"] });
+      if (log !== undefined) expect(await readFile(join(directory, "build.log"), "utf8")).toContain(log);
     },
   );
   expect(await processesWorkingIn(server.home)).toEqual([]);

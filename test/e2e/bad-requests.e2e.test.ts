@@ -64,7 +64,7 @@ test("callers without the right to are turned away at the API and at the endpoin
   const [one, two] = await Promise.all([run(), run()]);
   const [token, other] = await Promise.all([tokenFor(one, 8080), tokenFor(two, 8080)]);
   const auth = `x-aws-proxy-auth: ${token}`;
-  expect(await ask(one.endpoint, auth)).toBe("hello\n|200 ");
+  expect(await ask(one.endpoint, auth)).toBe("hello\n|200");
 
   // the endpoint
   const tokens = await openJweEndpointTokens(join(server.home, "tls/endpoint-keys.json"));
@@ -92,13 +92,13 @@ test("callers without the right to are turned away at the API and at the endpoin
     "another microVM's token": "Token authentication failed|403 UNAUTHORIZED",
     "a port out of scope": "Access to port denied|403 UNAUTHORIZED",
   });
-  expect(await ask(one.endpoint, auth, "x-aws-proxy-port: nonsense")).toMatch(/\|400 /);
+  expect(await ask(one.endpoint, auth, "x-aws-proxy-port: nonsense")).toMatch(/\|400\b/);
   const unused = await tokenFor(one, 9999);
   expect(await ask(one.endpoint, `x-aws-proxy-auth: ${unused}`, "x-aws-proxy-port: 9999")).toMatch(
     /\|502 APP_CONNECT_FAILED$/,
   );
   const nobody = one.endpoint.replace(/^[0-9a-f-]{36}/, "00000000-0000-4000-8000-000000000000");
-  expect(await ask(nobody, auth)).toMatch(/\|(403|502) /);
+  expect(await ask(nobody, auth)).toMatch(/\|(403|502)\b/);
 
   await aws.run("lambda-microvms", "terminate-microvm", "--microvm-identifier", one.microvmId);
   await microvmBecomes(aws, one.microvmId, "TERMINATED");
@@ -109,5 +109,5 @@ test("callers without the right to are turned away at the API and at the endpoin
     stderr: expect.stringMatching(/\((ConflictException|ValidationException|ResourceNotFoundException)\)/),
   });
 
-  expect(await ask(two.endpoint, `x-aws-proxy-auth: ${other}`)).toBe("hello\n|200 ");
+  expect(await ask(two.endpoint, `x-aws-proxy-auth: ${other}`)).toBe("hello\n|200");
 });
