@@ -4,7 +4,7 @@ import type { PortScope, TokenClaims } from "./endpoint-token.ts";
 /** Short names, as a token travels with every request; ports as "8080,9000-9100" or "*". */
 const wireClaims = z.object({
   m: z.string().min(1).max(256),
-  k: z.enum(["http", "shell"]),
+  k: z.enum(["http", "shell", "browser"]),
   p: z.string(),
   /** Epoch milliseconds. */
   e: z.number().int().nonnegative(),

@@ -6,7 +6,8 @@ export type PortScope =
 
 export interface TokenClaims {
   readonly microvmId: string;
-  readonly kind: "http" | "shell";
+  /** "browser" is what the endpoint's cookie carries, and counts nowhere else. */
+  readonly kind: "http" | "shell" | "browser";
   readonly ports: readonly PortScope[];
   readonly expiresAt: Date;
 }

@@ -108,6 +108,32 @@ export const OPTIONS = {
     default: join(import.meta.dirname, "../../.cache/guest"),
     help: "Directory of the guest's kernel and initramfs, made by ./dev setup.",
   },
+  endpointLimits: {
+    env: "CATNAP_ENDPOINT_LIMITS",
+    schema: z.enum(["off", "service"]),
+    default: "off",
+    help: "service: connections, requests a second and bandwidth of each endpoint as the service has them, by size.",
+  },
+  corsOrigins: {
+    env: "CATNAP_CORS_ORIGINS",
+    schema: z
+      .string()
+      .regex(/^(\*|https?:\/\/[^\s,/]+(\s*,\s*https?:\/\/[^\s,/]+)*)?$/, "* or origins separated by commas"),
+    default: "",
+    help: "Origins whose pages may call endpoints with a token: https://a.example,https://b.example, or *.",
+  },
+  accessLog: {
+    env: "CATNAP_ACCESS_LOG",
+    schema: z.enum(["off", "on"]),
+    default: "off",
+    help: "on writes a line for every request to an endpoint; CATNAP_LOG_LEVEL=debug does too.",
+  },
+  metricsPort: {
+    env: "CATNAP_METRICS_PORT",
+    schema: z.union([z.literal("off"), z.coerce.number().int().min(0).max(65535)]),
+    default: "off",
+    help: "Port on 127.0.0.1 of /metrics for Prometheus; 0 picks a free one.",
+  },
   logLevel: {
     env: "CATNAP_LOG_LEVEL",
     schema: z.enum(["debug", "info", "warn", "error"]),

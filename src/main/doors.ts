@@ -10,6 +10,8 @@ import { createS3Service, sweepObjectFiles } from "../aws/s3/s3-service.ts";
 import { createStsService } from "../aws/sts/sts-service.ts";
 import { createEndpointProxy } from "../proxy/endpoint-proxy.ts";
 import type { Access } from "./access.ts";
+import { endpointLimits } from "./endpoint-limits.ts";
+import { openEndpointMetrics } from "./endpoint-metrics.ts";
 import { openGuestApi } from "./guest-services.ts";
 import type { House } from "./house.ts";
 import { listenOnLoopback } from "./listen.ts";
@@ -36,10 +38,12 @@ export async function openEndpoints(house: House, { supervisor }: Machines, last
     tokens,
     certificates,
     log,
+    tierOf: endpointLimits(house),
     config: { ...config, endpointPort: config.endpointPort === 0 ? lastPorts.endpoint : config.endpointPort },
   });
   const { port } = await proxy.listen();
   cleanup.add(() => proxy.close());
+  await openEndpointMetrics(house, proxy);
   return { port, tokens, caBundle: certificates.bundleFile };
 }
 

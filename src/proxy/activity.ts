@@ -1,25 +1,43 @@
 import type { EndpointTarget } from "../lifecycle/microvm-service.ts";
+import type { Throttle } from "./throttle.ts";
 
 /** An idle limit is at least a minute, so a report every now and then loses nothing. */
 const MIN_INTERVAL_MS = 250;
 
-/** Tells a microVM that bytes passed, at most a few times a second, and counts them. */
+/** What passes in one exchange: told to its microVM, at most a few times a second, counted, and held to its bandwidth. */
 export class Activity {
   readonly #target: EndpointTarget;
+  readonly #throttle: Throttle | undefined;
   #last = Number.NEGATIVE_INFINITY;
-  #bytes = 0;
+  /** Body bytes from the client, and to it. */
+  received = 0;
+  sent = 0;
 
-  constructor(target: EndpointTarget) {
+  constructor(target: EndpointTarget, throttle?: Throttle) {
     this.#target = target;
+    this.#throttle = throttle;
+    this.touch();
   }
 
-  /** Body bytes so far, of both directions. */
-  get bytes(): number {
-    return this.#bytes;
+  get isThrottled(): boolean {
+    return this.#throttle !== undefined;
   }
 
-  report(bytes: number): void {
-    this.#bytes += bytes;
+  /** Returns the milliseconds to wait before more is taken from the client. */
+  onReceived(bytes: number): number {
+    this.received += bytes;
+    this.touch();
+    return this.#throttle?.take(bytes) ?? 0;
+  }
+
+  /** Returns the milliseconds to wait before more is taken from the application. */
+  onSent(bytes: number): number {
+    this.sent += bytes;
+    this.touch();
+    return this.#throttle?.take(bytes) ?? 0;
+  }
+
+  touch(): void {
     const now = performance.now();
     if (now - this.#last < MIN_INTERVAL_MS) return;
     this.#last = now;

@@ -37,6 +37,10 @@ export interface ClientExchange {
   readonly isBodyless: boolean;
   readonly body: Readable;
   listener: ClientListener | undefined;
+  /** Of the final answer; 0 while there is none. */
+  readonly status: number;
+  /** When it began, by `performance.now()`. */
+  readonly begunAt: number | undefined;
   /** Nothing can be sent any more. */
   readonly isDone: boolean;
   /** A final head is out. */
@@ -60,7 +64,7 @@ export interface ClientExchange {
   /** Ends an answer so that the client cannot take it for whole; `code` is one of HTTP/2. */
   cut(code?: number): void;
   /** Answers without an application. */
-  refuse(message: RefusalMessage): void;
+  reply(message: RefusalMessage): void;
   /** Changes protocols: what comes and goes from now on is not HTTP. */
   switchProtocols(headers: readonly string[], protocol: string): ClientStream;
 }

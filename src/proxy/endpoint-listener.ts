@@ -12,6 +12,7 @@ const MAX_HEADER_BYTES = 32 * 1024;
 const HANDSHAKE_TIMEOUT_MS = 15_000;
 const HEADER_TIMEOUT_MS = 30_000;
 const IDLE_TIMEOUT_MS = 65_000;
+const KEEP_ALIVE_PROBE_MS = 60_000;
 const TIMEOUT_CHECK_MS = 5_000;
 /** Tries to find a port free on both loopback addresses when any port will do. */
 const FREE_PORT_TRIES = 10;
@@ -90,6 +91,8 @@ function createEndpointServer(options: ListenerOptions): Server {
     insecureHTTPParser: false,
     requireHostHeader: false, // the proxy's own refusal carries a request id
     noDelay: true,
+    keepAlive: true, // clients whose host is gone are found out
+    keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
     shouldUpgradeCallback: mayUpgrade,
   });
   server.maxHeadersCount = 0; // bytes bound it; a count would drop fields without a word

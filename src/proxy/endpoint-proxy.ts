@@ -9,14 +9,20 @@ import type { Config } from "../config/options.ts";
 import type { EndpointDirectory } from "../lifecycle/microvm-service.ts";
 import type { Log } from "../observability/log.ts";
 import { ShellServer } from "../shell/shell-server.ts";
+import { BrowserPages } from "./browser-pages.ts";
 import { clientErrorHandler, OpenAnswers } from "./client-errors.ts";
+import { CrossOrigin } from "./cross-origin.ts";
 import { listenForEndpoints, type Listening } from "./endpoint-listener.ts";
+import { ExchangeObserver } from "./exchange-record.ts";
 import { ExchangeServer } from "./exchange-server.ts";
 import { H1ClientExchange } from "./h1-client-exchange.ts";
 import { H2Clients } from "./h2-clients.ts";
+import { MicrovmLimits, type TierOf } from "./microvm-limits.ts";
 import { MicrovmLives } from "./microvm-lives.ts";
+import { ProxyMetrics } from "./proxy-metrics.ts";
 import { rawRefusal } from "./refusal.ts";
 import { ShellDoor } from "./shell-door.ts";
+import { StallWatch, type StallLimits } from "./stall-watch.ts";
 
 /** How long open requests may go on once the proxy closes. */
 const CLOSE_GRACE_MS = 2000;
@@ -25,7 +31,11 @@ export interface EndpointProxyOptions {
   readonly directory: EndpointDirectory;
   readonly tokens: EndpointTokens;
   readonly certificates: CertificateAuthority;
-  readonly config: Pick<Config, "bind" | "endpointPort" | "domain" | "region">;
+  readonly config: Pick<Config, "bind" | "endpointPort" | "domain" | "region"> &
+    Partial<Pick<Config, "corsOrigins" | "accessLog" | "logLevel">>;
+  /** Sizes of microVMs, for the limits of contract 3.8 and 13; left out where they are off. */
+  readonly tierOf?: TierOf | undefined;
+  readonly stalls?: StallLimits;
   readonly log: Log;
   readonly now?: () => number;
   /** Longest a request is held for a waking microVM; 60 s. */
@@ -37,17 +47,20 @@ export interface EndpointProxyOptions {
 export interface EndpointProxy {
   /** Resolves once the endpoints accept connections, with the port in use. */
   listen(): Promise<{ port: number }>;
+  /** A page for Prometheus. */
+  metrics(): string;
   /** Stops accepting, lets open requests end for a moment, then cuts what is left. */
   close(): Promise<void>;
 }
 
 /** The data plane: TLS in, one microVM's application out (contract 6). */
 export function createEndpointProxy(options: EndpointProxyOptions): EndpointProxy {
-  const { directory, tokens, certificates, config, log, now = Date.now } = options;
-  const lives = new MicrovmLives(options);
-  const context = { directory, tokens, domain: config.domain, now };
+  const { certificates, config, log } = options;
+  const metrics = new ProxyMetrics();
+  const lives = new MicrovmLives({ ...options, onWake: (microvmId) => metrics.onWake(microvmId) });
+  const stalls = new StallWatch(options.stalls);
   const shells = new ShellServer({ log });
-  const exchanges = new ExchangeServer({ context, lives, shells: new ShellDoor(shells), log });
+  const exchanges = createExchangeServer(options, { metrics, lives, stalls, shells });
   const http2 = new H2Clients({ serve: (client) => void exchanges.serve(client), nextId: randomUUID, log });
   const upgraded = new Set<Duplex>();
   let listening: Listening | undefined;
@@ -65,7 +78,9 @@ export function createEndpointProxy(options: EndpointProxyOptions): EndpointProx
       });
       return { port: listening.port };
     },
+    metrics: () => metrics.render(),
     async close() {
+      stalls.close();
       shells.close();
       http2.close();
       const timer = setTimeout(() => http2.destroy(), CLOSE_GRACE_MS);
@@ -76,6 +91,32 @@ export function createEndpointProxy(options: EndpointProxyOptions): EndpointProx
       lives.close();
     },
   };
+}
+
+interface ExchangeParts {
+  readonly metrics: ProxyMetrics;
+  readonly lives: MicrovmLives;
+  readonly stalls: StallWatch;
+  readonly shells: ShellServer;
+}
+
+function createExchangeServer(
+  { directory, tokens, config, log, tierOf, now = Date.now }: EndpointProxyOptions,
+  { metrics, lives, stalls, shells }: ExchangeParts,
+): ExchangeServer {
+  const context = { directory, tokens, domain: config.domain, now };
+  const quiet = config.logLevel === "debug" ? ("debug" as const) : undefined;
+  return new ExchangeServer({
+    context,
+    lives,
+    stalls,
+    log,
+    shells: new ShellDoor(shells),
+    pages: new BrowserPages(context),
+    crossOrigin: new CrossOrigin(config.corsOrigins ?? ""),
+    limits: tierOf && new MicrovmLimits(tierOf),
+    observer: new ExchangeObserver({ metrics, log, level: config.accessLog === "on" ? "info" : quiet }),
+  });
 }
 
 function equip(server: Server, exchanges: ExchangeServer, upgraded: Set<Duplex>, log: Log): void {

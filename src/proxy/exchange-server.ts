@@ -1,28 +1,39 @@
 import type { EndpointTarget } from "../lifecycle/microvm-service.ts";
 import type { Log } from "../observability/log.ts";
 import { Activity } from "./activity.ts";
+import { OWN_PATHS, type BrowserPages } from "./browser-pages.ts";
 import type { ClientExchange } from "./client-exchange.ts";
+import { corsHeaders, type CrossOrigin } from "./cross-origin.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
+import { ExchangeRecord, type ExchangeObserver } from "./exchange-record.ts";
 import { forwardRequest, wishOf } from "./forward-request.ts";
+import type { Admission, MicrovmLimits } from "./microvm-limits.ts";
 import type { MicrovmLife } from "./microvm-life.ts";
 import type { MicrovmLives } from "./microvm-lives.ts";
 import { sendRefusal, type Refusal } from "./refusal.ts";
 import { RequestBody } from "./request-body.ts";
-import { readRequestHead } from "./request-head.ts";
-import { resolveDestination, type ResolveContext } from "./resolve-destination.ts";
+import { readRequestHead, type RequestHead } from "./request-head.ts";
+import { resolveDestination, type Destination, type ResolveContext } from "./resolve-destination.ts";
 import type { ShellDoor } from "./shell-door.ts";
+import type { StallWatch } from "./stall-watch.ts";
 
 interface ExchangeServerOptions {
   readonly context: ResolveContext;
   readonly lives: MicrovmLives;
   readonly shells: ShellDoor;
+  readonly pages: BrowserPages;
+  readonly crossOrigin: CrossOrigin;
+  /** None when limits are off. */
+  readonly limits: MicrovmLimits | undefined;
+  readonly observer: ExchangeObserver;
+  readonly stalls: StallWatch;
   readonly log: Log;
 }
 
 /** A stale connection, then another protocol; a third try would find nothing new. */
 const MAX_TRIES = 3;
 
-/** Takes each request through check, destination, wake and forwarding. */
+/** Takes each request through check, destination, limits, wake and forwarding. */
 export class ExchangeServer {
   readonly #options: ExchangeServerOptions;
 
@@ -32,35 +43,68 @@ export class ExchangeServer {
 
   /** Never rejects: every request ends with an answer or a cut connection. */
   async serve(client: ClientExchange): Promise<void> {
+    const { observer, stalls, log } = this.#options;
+    const record = new ExchangeRecord(client);
+    observer.onBegin();
+    stalls.add(record);
     try {
-      const outcome = await this.#answer(client);
-      if (outcome !== "answered") sendRefusal(client, outcome);
+      const outcome = await this.#answer(client, record);
+      if (outcome !== "answered") this.#refuse(record, outcome);
     } catch (error) {
-      this.#options.log.error({ err: error, requestId: client.requestId }, "the endpoint proxy failed on a request");
-      sendRefusal(client, { refused: "internal" });
+      log.error({ err: error, requestId: client.requestId }, "the endpoint proxy failed on a request");
+      this.#refuse(record, { refused: "internal" });
+    } finally {
+      stalls.delete(record);
+      observer.onEnd(record);
     }
   }
 
-  async #answer(client: ClientExchange): Promise<"answered" | Refusal> {
-    const { rawHeaders, serverName, upgrade } = client;
-    const head = readRequestHead({
-      method: client.method,
-      url: client.path,
-      rawHeaders,
-      serverName,
-      isUpgrade: upgrade !== undefined,
-      h2Body: client.version === "2" ? h2BodyOf(client) : undefined,
-    });
+  #refuse(record: ExchangeRecord, refusal: Refusal): void {
+    record.refused = refusal.refused;
+    const origin = this.#options.crossOrigin.originOf(record.client);
+    sendRefusal(record.client, refusal, origin === undefined ? {} : corsHeaders(origin));
+  }
+
+  async #answer(client: ClientExchange, record: ExchangeRecord): Promise<"answered" | Refusal> {
+    const { crossOrigin, pages } = this.#options;
+    const head = headOf(client);
     if ("refused" in head) return head;
+    const origin = crossOrigin.originOf(client);
+    const preflight = origin !== undefined && head.token === undefined && crossOrigin.preflightAnswer(client, origin);
+    if (preflight) {
+      client.reply({ status: 204, headers: { "x-amzn-requestid": client.requestId, ...preflight }, body: "" });
+      return "answered";
+    }
+    if (client.path.startsWith(OWN_PATHS)) return await pages.answer(client, head);
     const destination = await resolveDestination(head, this.#options.context);
     if ("refused" in destination) return destination;
+    record.microvmId = destination.target.microvmId;
+    record.port = destination.port;
+    const admission = await this.#options.limits?.admit(record.microvmId);
+    if (admission !== undefined && "refused" in admission) return admission;
+    try {
+      return await this.#pass({ client, head, body: undefined, origin }, { record, destination, admission });
+    } finally {
+      admission?.release();
+    }
+  }
+
+  async #pass(
+    exchange: Exchange,
+    {
+      record,
+      destination,
+      admission,
+    }: { record: ExchangeRecord; destination: Destination; admission?: Admission | undefined },
+  ): Promise<"answered" | Refusal> {
+    const { client, head } = exchange;
     const { target, port } = destination;
-    if (destination.isShell) return await this.#openShell({ client, head, body: undefined }, target);
-    const activity = new Activity(target);
-    activity.report(0);
+    if (destination.isShell) return await this.#openShell(exchange, target);
+    const activity = new Activity(target, admission?.throttle);
+    record.activity = activity;
     const hasTrailers = head.body === "chunked";
-    const body = head.body === "none" ? undefined : new RequestBody(client, activity, { hasTrailers });
-    return await this.#forward({ client, head, body }, { target, port, activity });
+    record.body = head.body === "none" ? undefined : new RequestBody(client, activity, { hasTrailers });
+    return await this.#forward({ ...exchange, body: record.body }, { target, port, activity });
   }
 
   async #forward(
@@ -113,6 +157,17 @@ export class ExchangeServer {
       client.listener = undefined;
     }
   }
+}
+
+function headOf(client: ClientExchange): RequestHead | Refusal {
+  return readRequestHead({
+    method: client.method,
+    url: client.path,
+    rawHeaders: client.rawHeaders,
+    serverName: client.serverName,
+    isUpgrade: client.upgrade !== undefined,
+    h2Body: client.version === "2" ? h2BodyOf(client) : undefined,
+  });
 }
 
 /** What follows an extended CONNECT is of the other protocol. */

@@ -11,6 +11,8 @@ export interface Exchange {
   readonly head: RequestHead;
   /** Undefined when the request has none. */
   readonly body: RequestBody | undefined;
+  /** The origin whose page may read the answer. */
+  readonly origin: string | undefined;
 }
 
 /** Where an exchange goes. */

@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { AnswerHandler, AnswerHead, AppConnection, AppFailure, AppRequest } from "./app-request.ts";
 import type { Wish } from "./app-connections.ts";
 import type { ClientListener } from "./client-exchange.ts";
+import { addCorsHeaders } from "./cross-origin.ts";
 import type { Exchange, Outcome, Route } from "./exchange.ts";
 import { fieldOf, requestHeaders, responseHeaders, trailerFields } from "./forwarded-headers.ts";
 import type { Refusal } from "./refusal.ts";
@@ -56,6 +57,7 @@ class Forwarding implements AnswerHandler, ClientListener {
   #doubt: DoubtfulAnswer | undefined;
   #hasBytes = false;
   #isAnswered = false;
+  #isThrottled = false;
 
   constructor(exchange: Exchange, route: Route, settle: (outcome: Outcome) => void) {
     this.#exchange = exchange;
@@ -105,8 +107,11 @@ class Forwarding implements AnswerHandler, ClientListener {
     if (this.#doubt !== undefined) return this.#weigh(this.#doubt, chunk);
     if (this.#app === undefined) return true;
     this.#hasBytes = true;
-    this.#route.activity.report(chunk.length);
-    return this.#exchange.client.write(chunk);
+    const waitMs = this.#route.activity.onSent(chunk.length);
+    const canTakeMore = this.#exchange.client.write(chunk);
+    if (waitMs === 0) return canTakeMore;
+    this.#waitFor(waitMs);
+    return false;
   }
 
   onLull(): void {
@@ -143,8 +148,10 @@ class Forwarding implements AnswerHandler, ClientListener {
     if (this.#isDoubtful) life.apps.isPlain(port);
     stream.on("error", () => stream.destroy());
     const [headers, protocol] = this.#switchHeaders(head);
-    splice(client.switchProtocols(headers, protocol), stream, activity);
-    this.#settle("answered");
+    const switched = client.switchProtocols(headers, protocol);
+    splice(switched, stream, activity);
+    switched.once("close", () => this.#settle("answered"));
+    if (switched.destroyed) this.#settle("answered");
   }
 
   onAppDrain(): void {
@@ -152,7 +159,7 @@ class Forwarding implements AnswerHandler, ClientListener {
   }
 
   onClientDrain(): void {
-    this.#app?.resume();
+    if (!this.#isThrottled) this.#app?.resume();
   }
 
   /** The client is gone, or has its answer. */
@@ -163,6 +170,15 @@ class Forwarding implements AnswerHandler, ClientListener {
     this.#exchange.body?.detach();
     app?.destroy();
     this.#settle("answered");
+  }
+
+  /** The bandwidth is used up for now. */
+  #waitFor(milliseconds: number): void {
+    this.#isThrottled = true;
+    setTimeout(() => {
+      this.#isThrottled = false;
+      this.#app?.resume(); // a client that is full still says so at the next chunk
+    }, milliseconds).unref();
   }
 
   get #mayRepeat(): boolean {
@@ -201,8 +217,10 @@ class Forwarding implements AnswerHandler, ClientListener {
     const { client } = this.#exchange;
     if (this.#isDoubtful) this.#route.life.apps.isPlain(this.#route.port);
     this.#isAnswered = true;
-    this.#route.activity.report(0);
-    if (client.begin(head, responseHeaders(head.rawHeaders, client.requestId))) return;
+    this.#route.activity.touch();
+    const headers = responseHeaders(head.rawHeaders, client.requestId);
+    if (this.#exchange.origin !== undefined) addCorsHeaders(headers, this.#exchange.origin);
+    if (client.begin(head, headers)) return;
     this.#isAnswered = false;
     this.#giveUp({ refused: "bad-response" });
   }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { STATUS_CODES } from "node:http";
+import { setsCookie, withoutCookie } from "./browser-cookie.ts";
 import type { ClientExchange } from "./client-exchange.ts";
 import type { RequestHead } from "./request-head.ts";
 
@@ -47,7 +48,8 @@ export function requestHeaders(client: ClientExchange, head: RequestHead): strin
     if (HOP_BY_HOP.has(lower) || lower.startsWith(PROXY_PREFIX) || lower === REQUEST_ID) continue;
     if (lower === "sec-websocket-protocol" || dropped?.has(lower) === true) continue;
     hasLength ||= lower === "content-length";
-    kept.push(name, value);
+    const shown = lower === "cookie" ? withoutCookie(value) : value;
+    if (shown !== undefined) kept.push(name, shown);
   }
   if (head.subprotocols.application.length > 0)
     kept.push("Sec-WebSocket-Protocol", head.subprotocols.application.join(", "));
@@ -70,6 +72,7 @@ export function responseHeaders(rawHeaders: readonly string[], requestId: string
   const kept: string[] = [];
   eachHeader(rawHeaders, (name, value, lower) => {
     if (HOP_BY_HOP.has(lower) || lower === REQUEST_ID || dropped?.has(lower)) return;
+    if (lower === "set-cookie" && setsCookie(value)) return;
     kept.push(name, value);
   });
   kept.push(REQUEST_ID, requestId);

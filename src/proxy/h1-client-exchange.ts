@@ -23,6 +23,8 @@ export class H1ClientExchange implements ClientExchange {
   listener: ClientListener | undefined;
   readonly #response: ServerResponse;
   #isDone = false;
+  status = 0;
+  begunAt: number | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse, requestId: string, upgrade?: UpgradeRequest) {
     this.request = request;
@@ -106,6 +108,7 @@ export class H1ClientExchange implements ClientExchange {
   begin({ status, reason }: AnswerHead, headers: readonly string[]): boolean {
     try {
       this.#response.writeHead(status, reason, headers as string[]);
+      this.#onBegun(status);
       return true;
     } catch {
       return false;
@@ -129,18 +132,20 @@ export class H1ClientExchange implements ClientExchange {
     this.#response.destroy();
   }
 
-  refuse({ status, headers, body }: RefusalMessage): void {
+  reply({ status, headers, body }: RefusalMessage): void {
     const response = this.#response;
     // An unread body would be drained without an end, only to keep the connection; after a request that is not what it
     // should be, nobody knows where the next one begins.
     const isDoubtful = status === 400 || status === 405 || status === 431;
     if (!this.request.complete || isDoubtful) response.shouldKeepAlive = false;
     response.writeHead(status, headers);
+    this.#onBegun(status);
     response.end(body);
   }
 
   switchProtocols(headers: readonly string[], protocol: string): Socket {
     const { socket, early } = this.release();
+    this.#onBegun(101);
     socket.write(rawResponseHead(101, [...headers, "Connection", "Upgrade", "Upgrade", protocol]), "latin1");
     if (early.length > 0) socket.unshift(early);
     return socket;
@@ -153,6 +158,11 @@ export class H1ClientExchange implements ClientExchange {
     this.#response.detachSocket(upgradeRequest.socket);
     this.#isDone = true;
     return upgradeRequest;
+  }
+
+  #onBegun(status: number): void {
+    this.status = status;
+    this.begunAt = performance.now();
   }
 
   readonly #onDrain = (): void => this.listener?.onClientDrain();

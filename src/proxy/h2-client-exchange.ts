@@ -25,6 +25,8 @@ export class H2ClientExchange implements ClientExchange {
   readonly isBodyless: boolean;
   readonly body: ServerHttp2Stream;
   listener: ClientListener | undefined;
+  status = 0;
+  begunAt: number | undefined;
   #trailers: readonly string[] = [];
   #answerTrailers: readonly string[] = [];
 
@@ -82,6 +84,7 @@ export class H2ClientExchange implements ClientExchange {
     } catch {
       return false;
     }
+    this.#onBegun(status);
     if (waitForTrailers) this.body.once("wantTrailers", this.#sendTrailers);
     return true;
   }
@@ -104,12 +107,13 @@ export class H2ClientExchange implements ClientExchange {
     this.body.close(code);
   }
 
-  refuse({ status, headers, body }: RefusalMessage): void {
+  reply({ status, headers, body }: RefusalMessage): void {
     try {
       this.body.respond({ ":status": status, ...headers }, { endStream: body === "" });
     } catch {
       return this.cut();
     }
+    this.#onBegun(status);
     if (body === "") this.#stopRequest();
     else this.body.end(body, this.#stopRequest);
   }
@@ -120,7 +124,13 @@ export class H2ClientExchange implements ClientExchange {
     const accept = fields.indexOf("sec-websocket-accept"); // of HTTP/1.1 only (RFC 8441, 5)
     if (accept > 0) fields.splice(accept, 2);
     this.body.respond(fields);
+    this.#onBegun(200);
     return this.body;
+  }
+
+  #onBegun(status: number): void {
+    this.status = status;
+    this.begunAt = performance.now();
   }
 
   #inform(headers: { ":status": number; link?: string[] }): void {

@@ -14,6 +14,8 @@ export interface LivesOptions {
   readonly log: Log;
   readonly wakeDeadlineMs?: number;
   readonly maxWaiting?: number;
+  /** Called when a microVM has woken, and when the proxy meets one that runs for the first time. */
+  readonly onWake?: (microvmId: string) => void;
 }
 
 /** The running microVMs the proxy has connections to, and the requests that wait for others to wake. */
@@ -100,6 +102,7 @@ export class MicrovmLives {
       },
     });
     this.#lives.set(target.microvmId, life);
+    this.#options.onWake?.(target.microvmId);
     return life;
   }
 }

@@ -12,10 +12,16 @@ export type Refusal =
   /** A genuine token, but not of the microVM that SNI and Host name. */
   | { readonly refused: "token-mismatch" }
   | { readonly refused: "port-denied" }
+  /** A page of another origin used the cookie of this one. */
+  | { readonly refused: "foreign-origin" }
+  /** A one-time link that was opened already, has expired, or never was. */
+  | { readonly refused: "link-used" }
   /** A shell token where no shell is spoken. */
   | { readonly refused: "shell-token" }
   | { readonly refused: "asleep" }
   | { readonly refused: "too-many-waiting" }
+  | { readonly refused: "too-many-connections" }
+  | { readonly refused: "rate-limited" }
   | { readonly refused: "microvm-unreachable" }
   | { readonly refused: "port-closed"; readonly port: number }
   /** The application's answer ended early or is not HTTP. */
@@ -39,9 +45,17 @@ const ANSWERS: Readonly<Record<RefusalKind, RefusalAnswer>> = {
   "missing-authentication": { status: 403, text: "Request missing authentication", error: "UNAUTHORIZED" },
   "token-mismatch": { status: 403, text: "Token authentication failed", error: "UNAUTHORIZED" },
   "port-denied": { status: 403, text: "Access to port denied", error: "UNAUTHORIZED" },
+  "foreign-origin": { status: 403, text: "Access from another origin denied", error: "UNAUTHORIZED" },
+  "link-used": {
+    status: 403,
+    text: "This link was opened before, or has expired. Make a new one: catnap open MICROVM_ID",
+    error: "UNAUTHORIZED",
+  },
   "shell-token": { status: 502, text: "" },
   asleep: { status: 502, text: "" },
   "too-many-waiting": { status: 429, text: "Too many requests wait for this MicroVM to wake" },
+  "too-many-connections": { status: 429, text: "Too many connections to this MicroVM" },
+  "rate-limited": { status: 429, text: "Too many requests to this MicroVM" },
   "microvm-unreachable": { status: 502, text: "MicroVM is not reachable", error: "MICROVM_CONNECT_FAILED" },
   "port-closed": { status: 502, text: "Nothing listens on the port", error: "APP_CONNECT_FAILED" },
   "bad-response": { status: 502, text: "The application did not give a valid HTTP response" },
@@ -67,10 +81,15 @@ function portText(refusal: Refusal, text: string): string {
 }
 
 /** Answers with a refusal; cuts the client off when part of another answer is already out. */
-export function sendRefusal(client: ClientExchange, refusal: Refusal): void {
+export function sendRefusal(
+  client: ClientExchange,
+  refusal: Refusal,
+  moreHeaders: Readonly<Record<string, string>> = {},
+): void {
   if (client.isDone) return;
-  if (client.isBegun) client.cut();
-  else client.refuse(refusalMessage(refusal, client.requestId));
+  if (client.isBegun) return client.cut();
+  const { status, headers, body } = refusalMessage(refusal, client.requestId);
+  client.reply({ status, headers: { ...headers, ...moreHeaders }, body });
 }
 
 /** A refusal as raw bytes, for connections that node's HTTP server gave up on. */

@@ -16,11 +16,17 @@ export class RequestBody {
   #keptBytes = 0;
   #isEnded = false;
   #isListening = false;
+  #isThrottled = false;
 
   constructor(exchange: ClientExchange, activity: Activity, { hasTrailers }: { hasTrailers: boolean }) {
     this.#exchange = exchange;
     this.#activity = activity;
     this.#hasTrailers = hasTrailers;
+  }
+
+  /** Whether the client is the one to be waited for. */
+  get isAwaited(): boolean {
+    return this.#app !== undefined && !this.#isEnded && !this.#exchange.body.isPaused();
   }
 
   /** Whether all that ever went out can go out again. */
@@ -48,7 +54,7 @@ export class RequestBody {
 
   /** The application can take more. */
   onAppDrain(): void {
-    if (this.#app !== undefined) this.#exchange.body.resume();
+    if (this.#app !== undefined && !this.#isThrottled) this.#exchange.body.resume();
   }
 
   /** Nothing goes to the application any more; the rest of the body waits. */
@@ -58,11 +64,23 @@ export class RequestBody {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#activity.report(chunk.length);
+    const waitMs = this.#activity.onReceived(chunk.length);
     this.#keep(chunk);
     // Without an application this is the rest of a body that was answered early.
-    if (this.#app?.write(chunk) === false) this.#exchange.body.pause();
+    const canTakeMore = this.#app?.write(chunk) ?? true;
+    if (waitMs > 0) this.#waitFor(waitMs);
+    else if (!canTakeMore) this.#exchange.body.pause();
   };
+
+  /** The bandwidth is used up for now. */
+  #waitFor(milliseconds: number): void {
+    this.#exchange.body.pause();
+    this.#isThrottled = true;
+    setTimeout(() => {
+      this.#isThrottled = false;
+      this.onAppDrain(); // an application that is full still says so at the next chunk
+    }, milliseconds).unref();
+  }
 
   #keep(chunk: Buffer): void {
     if (this.#kept === undefined) return;

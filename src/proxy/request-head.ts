@@ -1,3 +1,4 @@
+import { readCookie } from "./browser-cookie.ts";
 import { hostOfHeader } from "./endpoint-name.ts";
 import { DEFAULT_PORT, parsePort } from "./port-scope.ts";
 import type { Refusal } from "./refusal.ts";
@@ -21,7 +22,13 @@ export interface RequestHead {
   /** The host that both TLS and Host name; undefined when they differ. */
   readonly host: string | undefined;
   readonly token: string | undefined;
+  /** The token came in the proxy's own cookie, which browsers send whoever made them ask. */
+  readonly isCookie: boolean;
+  /** Whether the request may use the cookie: it comes from a page of this endpoint, or is a person's own visit. */
+  readonly isOwnOrigin: boolean;
   readonly port: number;
+  /** Undefined when the request names none, and the port is the default. */
+  readonly namedPort: number | undefined;
   readonly subprotocols: OfferedSubprotocols;
   readonly body: "none" | "sized" | "chunked";
   /** The application is to be spoken to in HTTP/2 without TLS (contract 6.1). */
@@ -55,6 +62,7 @@ export function readRequestHead(request: RawRequest): RequestHead | Refusal {
     ...access,
     body,
     isH2Forced,
+    isOwnOrigin: !access.isCookie || comesFromItself(request, headers, host),
     host: name !== undefined && name === plainName(request.serverName) ? name : undefined,
   };
 }
@@ -67,6 +75,10 @@ interface CollectedHeaders {
   readonly contentLength: string[];
   readonly transferEncoding: string[];
   readonly forceH2: string[];
+  readonly cookie: string[];
+  readonly origin: string[];
+  readonly fetchSite: string[];
+  readonly fetchTarget: string[];
   isWebSocket: boolean;
 }
 
@@ -79,6 +91,10 @@ function collect(rawHeaders: readonly string[]): CollectedHeaders | Refusal {
     contentLength: [],
     transferEncoding: [],
     forceH2: [],
+    cookie: [],
+    origin: [],
+    fetchSite: [],
+    fetchTarget: [],
     isWebSocket: false,
   };
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
@@ -95,6 +111,19 @@ function collect(rawHeaders: readonly string[]): CollectedHeaders | Refusal {
         break;
       case "x-aws-proxy-force-h2":
         found.forceH2.push(value);
+        break;
+      case "cookie":
+        found.cookie.push(value);
+        break;
+      case "origin":
+        found.origin.push(value);
+        break;
+      case "sec-fetch-site":
+        found.fetchSite.push(value);
+        break;
+      case "sec-fetch-mode":
+      case "sec-fetch-dest":
+        found.fetchTarget.push(value);
         break;
       case "sec-websocket-protocol":
         found.subprotocols.push(value);
@@ -141,17 +170,37 @@ function bodyOf(
 function accessOf(
   headers: CollectedHeaders,
   isUpgrade: boolean,
-): Pick<RequestHead, "token" | "port" | "subprotocols"> | Refusal {
+): Pick<RequestHead, "token" | "isCookie" | "port" | "namedPort" | "subprotocols"> | Refusal {
   const subprotocols = parseSubprotocols(headers.subprotocols);
   if (subprotocols.tokens.length > 1) return malformed("several authentication subprotocols");
   if (subprotocols.ports.length > 1) return malformed("several port subprotocols");
   const usesSubprotocols = isUpgrade && subprotocols.tokens.length + subprotocols.ports.length > 0;
   if (usesSubprotocols && !subprotocols.hasMarker) return malformed("the subprotocol lambda-microvms is missing");
   const chosen = single(headers.port) ?? (isUpgrade ? subprotocols.ports[0] : undefined);
-  const port = chosen === undefined ? DEFAULT_PORT : parsePort(chosen);
-  if (port === undefined) return malformed("the port must be a number from 1 to 65535");
-  const token = single(headers.token) ?? (isUpgrade ? subprotocols.tokens[0] : undefined);
-  return { token, port, subprotocols };
+  const namedPort = chosen === undefined ? undefined : parsePort(chosen);
+  if (chosen !== undefined && namedPort === undefined) return malformed("the port must be a number from 1 to 65535");
+  const given = single(headers.token) ?? (isUpgrade ? subprotocols.tokens[0] : undefined);
+  const cookie = given === undefined && headers.cookie.length > 0 ? readCookie(headers.cookie.join(";")) : undefined;
+  const port = namedPort ?? DEFAULT_PORT;
+  return { token: given ?? cookie, isCookie: cookie !== undefined, port, namedPort, subprotocols };
+}
+
+/**
+ * Endpoints of other microVMs are the same site to a browser, so SameSite alone does not keep their pages from using
+ * the cookie. Browsers say where a request comes from: WebSockets and everything that changes something name their
+ * origin, and a visit is a navigation of the whole window.
+ */
+function comesFromItself(
+  { method }: RawRequest,
+  { origin, fetchSite, fetchTarget }: CollectedHeaders,
+  host: string,
+): boolean {
+  if (origin.length > 0) return single(origin)?.toLowerCase() === `https://${host.toLowerCase()}`;
+  if (fetchSite.length === 0) return true; // no browser of these years
+  const site = single(fetchSite);
+  if (site === "same-origin" || site === "none") return true;
+  const isVisit = fetchTarget.includes("navigate") && fetchTarget.includes("document");
+  return isVisit && (method === "GET" || method === "HEAD");
 }
 
 /** An absolute target could name another host than Host does, so only paths are taken. */

@@ -1,4 +1,4 @@
-import type { EndpointTokens } from "../auth/endpoint-token.ts";
+import type { EndpointTokens, PortScope } from "../auth/endpoint-token.ts";
 import type { EndpointDirectory, EndpointTarget } from "../lifecycle/microvm-service.ts";
 import { hasManagedConnector } from "../model/connectors.ts";
 import { parseEndpointName } from "./endpoint-name.ts";
@@ -28,13 +28,22 @@ export async function resolveDestination(head: RequestHead, context: ResolveCont
   const claims = head.token === undefined ? undefined : await context.tokens.open(head.token);
   // Expiry counts only now, when a request begins; what it opened may outlive the token (contract 6.1).
   if (!claims || claims.expiresAt.getTime() <= context.now()) return { refused: "missing-authentication" };
+  // What a browser carries opens nothing elsewhere, and nothing else opens from there.
+  if (head.isCookie !== (claims.kind === "browser")) return { refused: "missing-authentication" };
   const name = head.host === undefined ? undefined : parseEndpointName(head.host, context.domain);
   const target = name && context.directory.find(name.label);
   if (!target || target.microvmId !== claims.microvmId) return { refused: "token-mismatch" };
   if (claims.kind === "shell")
     return admitsShell(target) ? { target, port: head.port, isShell: true } : { refused: "shell-token" };
-  if (!admitsHttp(target) || !allowsPort(claims.ports, head.port)) return { refused: "port-denied" };
-  return { target, port: head.port, isShell: false };
+  const port = (head.isCookie ? (head.namedPort ?? onlyPort(claims.ports)) : undefined) ?? head.port;
+  if (!admitsHttp(target) || !allowsPort(claims.ports, port)) return { refused: "port-denied" };
+  if (!head.isOwnOrigin) return { refused: "foreign-origin" };
+  return { target, port, isShell: false };
+}
+
+/** A browser's cookie is for one port, which it need not name. */
+function onlyPort([scope]: readonly PortScope[]): number | undefined {
+  return scope !== undefined && "port" in scope ? scope.port : undefined;
 }
 
 function admitsShell({ ingressNetworkConnectors: connectors }: EndpointTarget): boolean {

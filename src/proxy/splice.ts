@@ -1,4 +1,4 @@
-import type { Duplex } from "node:stream";
+import { Transform, type Duplex } from "node:stream";
 import type { Activity } from "./activity.ts";
 import type { ClientStream } from "./client-exchange.ts";
 
@@ -11,16 +11,31 @@ const HALF_OPEN_SILENCE_MS = 60_000;
  */
 export function splice(client: ClientStream, app: Duplex, activity: Activity): void {
   app.once("end", () => client.setTimeout(HALF_OPEN_SILENCE_MS, () => client.destroy()));
-  client.pipe(app);
-  app.pipe(client);
-  const count = (chunk: Buffer): void => activity.report(chunk.length);
-  client.on("data", count); // the pipes are their consumers
-  app.on("data", count);
+  if (activity.isThrottled) {
+    client.pipe(slowed((bytes) => activity.onReceived(bytes))).pipe(app);
+    app.pipe(slowed((bytes) => activity.onSent(bytes))).pipe(client);
+  } else {
+    client.pipe(app);
+    app.pipe(client);
+    client.on("data", (chunk: Buffer) => void activity.onReceived(chunk.length)); // the pipes are their consumers
+    app.on("data", (chunk: Buffer) => void activity.onSent(chunk.length));
+  }
   client.on("error", () => app.destroy());
   app.on("error", () => client.destroy());
   client.once("close", () => app.destroy());
   app.once("close", () => {
     // Cut, not closed: the client must not take it for an orderly end. After an end, what is buffered still goes out.
     if (!app.readableEnded) client.destroy();
+  });
+}
+
+/** Passes bytes on as fast as the bandwidth allows. */
+function slowed(take: (bytes: number) => number): Transform {
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      const waitMs = take(chunk.length);
+      if (waitMs > 0) setTimeout(done, waitMs, null, chunk).unref();
+      else done(null, chunk);
+    },
   });
 }
