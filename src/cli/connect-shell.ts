@@ -1,11 +1,10 @@
-import { lookup } from "node:dns";
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
-import type { LookupFunction } from "node:net";
 import { LambdaMicrovms } from "@aws-sdk/client-lambda-microvms";
 import { WebSocket } from "ws";
 import { AppError } from "../errors/app-error.ts";
 import { environment } from "./env.ts";
+import { lookupLoopback } from "./lookup-loopback.ts";
 
 /** A token is needed only for the moment of connecting. */
 const TOKEN_MINUTES = 1;
@@ -81,14 +80,3 @@ async function refusalOf(response: IncomingMessage): Promise<AppError> {
   const message = `The endpoint refused the shell (${response.statusCode ?? 0}${why === "" ? "" : `: ${why}`})`;
   return new AppError("ERR_SERVICE_FAULT", { message });
 }
-
-/** Names below localhost are this machine's, whatever the resolver knows of them (RFC 6761). */
-const lookupLoopback: LookupFunction = (name, options, done) => {
-  if (name === "localhost" || name.endsWith(".localhost")) {
-    const address = { address: "127.0.0.1", family: 4 };
-    if (options.all === true) done(null, [address]);
-    else done(null, address.address, address.family);
-    return;
-  }
-  lookup(name, options, done);
-};

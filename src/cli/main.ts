@@ -5,6 +5,7 @@ import { doctor } from "./doctor.ts";
 import { down } from "./down.ts";
 import { env } from "./env.ts";
 import { exec, type ExecOptions } from "./exec.ts";
+import { open } from "./open.ts";
 import { shell } from "./shell.ts";
 import { up } from "./up.ts";
 
@@ -33,6 +34,13 @@ program
   .description("say what is missing on this host and how to mend it")
   .option("--json", "as JSON")
   .action(run(doctor));
+program
+  .command("open <microvm-id>")
+  .description("print a link that opens the endpoint in a browser, once and for two minutes")
+  .option("-p, --port <port>", "the application's port", "8080")
+  .action(async (microvmId: string, options: { port: string }) => {
+    process.exitCode = await open(microvmId, options.port);
+  });
 program
   .command("shell <microvm-id>")
   .description("a terminal in a microVM that was run with SHELL_INGRESS")
