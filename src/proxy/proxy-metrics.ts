@@ -60,7 +60,7 @@ export class ProxyMetrics {
     this.#countsOf(microvmId).wakes++;
   }
 
-  /** Metric names and labels are part of docs/operations.md. */
+  /** Metric names and labels are part of docs/compatibility.md. */
   render(): string {
     const lines: string[] = [];
     const family = (name: string, type: string, samples: Iterable<readonly [labels: string, value: number]>): void => {
