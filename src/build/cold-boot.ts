@@ -18,6 +18,7 @@ const BOOT_LIMIT_MS = 120_000;
 
 export interface BootTools {
   readonly engine: Engine;
+  /** A slot with the image's own egress. */
   readonly acquireSlot: () => Promise<{ network: NetworkAttachment; guest: GuestAddress; release(): Promise<void> }>;
   readonly openLink: (address: GuestAddress) => GuestLink;
   readonly log: BuildLog;

@@ -8,6 +8,7 @@ import type { HomePaths } from "../config/paths.ts";
 import { ENGINE_FILES, type TemplateFiles } from "../engine/engine.ts";
 import { BuildFailure } from "../errors/build-failure.ts";
 import { sizeTier } from "../model/sizes.ts";
+import type { SlotLease } from "../network/slot-pool.ts";
 import type { Log } from "../observability/log.ts";
 import { must } from "../util/assert.ts";
 import { Cleanup } from "../util/cleanup.ts";
@@ -24,7 +25,8 @@ import type { BuildOutcome, BuildRequest, ImageBuilder, SnapshotSizes } from "./
 import { requireDockerfile, unpackArchive } from "./unpack-archive.ts";
 import { validateSnapshot } from "./validate-snapshot.ts";
 
-export interface ImageBuilderTools extends Pick<BootTools, "engine" | "acquireSlot" | "openLink"> {
+export interface ImageBuilderTools extends Pick<BootTools, "engine" | "openLink"> {
+  readonly acquireSlot: () => Promise<SlotLease>;
   readonly objects: ObjectReader;
   readonly authorizer: Authorizer;
   readonly config: Config;
@@ -128,13 +130,26 @@ class Build {
       return makeRootfs(buildah, imageId, image.layers, tools.paths.rootfs);
     });
     const { hooks } = request;
-    const boot: BootTools = { ...tools, log, signal, readyLimitMs: tools.config.readyTimeoutSeconds * 1000 };
+    const readyLimitMs = tools.config.readyTimeoutSeconds * 1000;
+    const boot: BootTools = { ...tools, acquireSlot: () => this.#acquireSlot(), log, signal, readyLimitMs };
     const { template, outputOffset } = await this.#phase("boot and snapshot", () =>
       bootAndSnapshot(boot, { directory: request.directory, rootfs, container, tier, hooks }),
     );
     if (hooks?.validate !== undefined)
       await this.#phase("validate", () => validateSnapshot(boot, { template, rootfs, hooks, outputOffset }));
     return { image: { template, rootfs, container, hooks }, sizes: await measureSizes(template, rootfs) };
+  }
+
+  async #acquireSlot(): Promise<SlotLease> {
+    const { tools, request } = this.#parts;
+    const slot = await tools.acquireSlot();
+    try {
+      await slot.setEgress(request.egress);
+      return slot;
+    } catch (cause) {
+      await slot.release();
+      throw cause;
+    }
   }
 
   async #phase<T>(name: string, work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,6 @@
 import type { TemplateFiles } from "../engine/engine.ts";
 import type { ContainerConfig } from "../model/container.ts";
+import type { EgressPolicy } from "../model/egress-policy.ts";
 import type { HookSettings } from "../model/hooks.ts";
 
 export interface BuildRequest {
@@ -16,6 +17,8 @@ export interface BuildRequest {
   readonly allCapabilities: boolean;
   /** The enabled ones. */
   readonly hooks?: HookSettings | undefined;
+  /** Of the machines that the build starts; the steps of the Dockerfile have the host's network. */
+  readonly egress: EgressPolicy;
   /** Where the template's files and build.log go: `<home>/images/<build id>`. */
   readonly directory: string;
 }

@@ -1,5 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { isNetwork } from "../model/egress-policy.ts";
+import { jsonSetting } from "./json-setting.ts";
 
 /**
  * Every setting of the server, once: its environment variable, default, and one-line help. Flags, `catnap up --help`
@@ -77,6 +79,17 @@ export const OPTIONS = {
     schema: z.string(),
     default: "auto",
     help: "IPv4 block for the host side of microVM networks, /16 to /24; auto picks a free one.",
+  },
+  subnets: {
+    env: "CATNAP_SUBNETS",
+    schema: jsonSetting(
+      z.record(
+        z.string().regex(/^subnet-[0-9a-z]*$/, "a key is no subnet id"),
+        z.array(z.string().refine(isNetwork, "a value is no IPv4 network such as 10.20.0.0/16")).max(64),
+      ),
+    ),
+    default: "",
+    help: 'Where subnets of network connectors lead to, as JSON: {"subnet-0a1":["10.20.0.0/16","0.0.0.0/0"]}; one not named leads to the internet.',
   },
   slotPoolSize: {
     env: "CATNAP_SLOT_POOL",

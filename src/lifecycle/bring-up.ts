@@ -7,7 +7,7 @@ import type { LifeBody } from "./life-body.ts";
 import { callLifeHook } from "./life-hooks.ts";
 import { loadTemplate } from "./life-context.ts";
 import { startMachine, type RunningMachine, type StartRequest } from "./machine-starter.ts";
-import { withoutPayload } from "./microvm-view.ts";
+import { viewOf, withoutPayload } from "./microvm-view.ts";
 import { STATE_REASONS } from "./state-reasons.ts";
 
 /** The first start, from the image's template. Ends the microVM when it does not come about. */
@@ -69,12 +69,13 @@ export async function becomeRunning(body: LifeBody, running: RunningMachine): Pr
   body.followOutput(running);
 }
 
-function startRecorded(body: LifeBody, from: StartRequest["from"]): Promise<RunningMachine> {
-  const { record } = body;
-  return startMachine(body.context, {
+async function startRecorded(body: LifeBody, from: StartRequest["from"]): Promise<RunningMachine> {
+  const { record, context } = body;
+  return startMachine(context, {
     microvmId: record.id,
     buildId: record.row.build_id,
     from,
+    egress: await context.egressOf(viewOf(record.row).egressNetworkConnectors),
     onStarted: (machine) => record.update({ state: "PENDING", machine_json: JSON.stringify(machine) }),
   });
 }

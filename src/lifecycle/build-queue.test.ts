@@ -2,6 +2,7 @@ import { access, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createInput, imageArnOf, useLambdaMicrovms } from "../../test/fixtures/use-lambda-microvms.ts";
+import { managedConnectorArn } from "../model/connectors.ts";
 import { BuildQueue } from "./build-queue.ts";
 
 test("two builds run at a time, the others wait", async () => {
@@ -94,4 +95,11 @@ test("a rootfs is not swept while a build may be about to use it", async () => {
   gate.resolve();
   await builds.idle();
   await access(join(paths.rootfs, "sha256-a"));
+});
+
+test("a build's machines get the egress of the image's connector", async () => {
+  const { makeImage, builder } = await useLambdaMicrovms();
+  await makeImage("free");
+  await makeImage("closed", { egressNetworkConnectors: [managedConnectorArn("us-east-1", "NO_EGRESS")] });
+  expect(builder.requests.map(({ egress }) => egress.kind)).toEqual(["internet", "none"]);
 });

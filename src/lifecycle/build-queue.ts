@@ -17,6 +17,8 @@ export interface BuildQueueOptions {
   /** Of this host: `engine.capabilities.architecture`. */
   readonly architecture: "X86_64" | "ARM_64";
   readonly log: Log;
+  /** What an image's egress connectors open while it is built. */
+  readonly egressOf: ImageWork["egressOf"];
   /** Told before a build's files are removed. */
   readonly releaseTemplate?: (buildId: string) => Promise<void>;
   /** Builds at a time. */
@@ -60,11 +62,12 @@ export class BuildQueue {
       log,
       hostId,
       architecture,
+      egressOf,
       releaseTemplate = async () => {},
       concurrency = DEFAULT_CONCURRENCY,
       now = Date.now,
     } = options;
-    this.#work = { store, builder, paths, log, releaseTemplate, now };
+    this.#work = { store, builder, paths, log, egressOf, releaseTemplate, now };
     this.#concurrency = concurrency;
     // "GENERIC" and "1": Graviton would be a claim about hardware that nobody checked
     this.target = { hostId, architecture, chipset: "GENERIC", chipsetGeneration: "1" };

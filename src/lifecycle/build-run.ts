@@ -13,6 +13,7 @@ import type { ImageWork } from "./image-work.ts";
 interface StoredSettings {
   readonly codeArtifact: { readonly uri: string };
   readonly buildRoleArn: string;
+  readonly egressNetworkConnectors?: readonly string[];
   readonly resources?: readonly { readonly minimumMemoryInMiB: number }[];
   readonly additionalOsCapabilities?: readonly string[];
   readonly hooks?: HooksMember;
@@ -39,7 +40,7 @@ export async function runBuild(work: ImageWork, buildId: string, signal: AbortSi
   }
 }
 
-async function buildRequest({ store, paths }: ImageWork, build: BuildRow): Promise<BuildRequest> {
+async function buildRequest({ store, paths, egressOf }: ImageWork, build: BuildRow): Promise<BuildRequest> {
   const row = await store.db
     .selectFrom("image_versions")
     .innerJoin("images", "images.arn", "image_versions.image_arn")
@@ -68,6 +69,7 @@ async function buildRequest({ store, paths }: ImageWork, build: BuildRow): Promi
     },
     allCapabilities: settings.additionalOsCapabilities?.includes("ALL") ?? false,
     hooks: readHooks(settings.hooks),
+    egress: await egressOf(settings.egressNetworkConnectors ?? []),
     directory: buildDirectory(paths, build.build_id),
   };
 }

@@ -1,5 +1,6 @@
 import type { ImageBuilder } from "../build/image-builder.ts";
 import type { HomePaths } from "../config/paths.ts";
+import type { EgressPolicy } from "../model/egress-policy.ts";
 import type { Log } from "../observability/log.ts";
 import type { Store } from "../store/store.ts";
 
@@ -9,6 +10,7 @@ export interface ImageWork {
   readonly builder: ImageBuilder;
   readonly paths: Pick<HomePaths, "images" | "rootfs">;
   readonly log: Log;
+  readonly egressOf: (connectors: readonly string[]) => Promise<EgressPolicy>;
   /** Gives up what was started ahead from a build's template. */
   readonly releaseTemplate: (buildId: string) => Promise<void>;
   readonly now: () => number;

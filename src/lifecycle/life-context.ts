@@ -1,6 +1,7 @@
 import type { BuiltImage } from "../build/image-builder.ts";
 import type { Engine, MachineHandle } from "../engine/engine.ts";
 import type { GuestAddress, GuestLink } from "../guest-link/guest-link.ts";
+import type { EgressPolicy } from "../model/egress-policy.ts";
 import type { SlotLease } from "../network/slot-pool.ts";
 import type { Log } from "../observability/log.ts";
 import type { PreparedMachines } from "./prepared-machines.ts";
@@ -13,6 +14,8 @@ export interface LifeContext {
   /** Machines started ahead. */
   readonly prepared?: PreparedMachines;
   readonly openLink: (address: GuestAddress) => GuestLink;
+  /** What a microVM with these egress connectors may connect to, as of now. */
+  readonly egressOf: (connectors: readonly string[]) => Promise<EgressPolicy>;
   readonly store: MicrovmStore;
   readonly log: Log;
   /** Directory that holds a folder per microVM. */

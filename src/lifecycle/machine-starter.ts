@@ -5,6 +5,7 @@ import type { Machine, RestoreSpec } from "../engine/engine.ts";
 import type { GuestLink } from "../guest-link/guest-link.ts";
 import type { BuiltImage } from "../build/image-builder.ts";
 import type { HookSettings } from "../model/hooks.ts";
+import type { EgressPolicy } from "../model/egress-policy.ts";
 import type { SlotLease } from "../network/slot-pool.ts";
 import type { PreparedMachine } from "./prepared-machines.ts";
 import { loadTemplate, type LifeContext, type StoredMachine } from "./life-context.ts";
@@ -22,6 +23,8 @@ export interface StartRequest {
   readonly buildId: string;
   /** A new clone of the template, or the sleeper in the microVM's directory. */
   readonly from: "template" | "sleeper";
+  /** Bound before the guest runs: its slot is another one at every start. */
+  readonly egress: EgressPolicy;
   /** Awaited before the guest runs. */
   readonly onStarted: (machine: StoredMachine) => Promise<void>;
 }
@@ -45,6 +48,7 @@ export async function startMachine(context: LifeContext, request: StartRequest):
   if (slot.status === "rejected") throw slot.reason;
   try {
     if (made.status === "rejected") throw made.reason;
+    await slot.value.setEgress(request.egress);
     const spec: RestoreSpec = {
       directory,
       template: image.template,
@@ -68,6 +72,7 @@ async function startPrepared(
 ): Promise<RunningMachine | undefined> {
   const { machine, slot } = prepared;
   try {
+    await slot.setEgress(request.egress);
     await machine.moveTo(directory);
     await request.onStarted({ slot: slot.number, handle: machine.handle });
     await machine.unpause();

@@ -83,6 +83,15 @@ export class MicrovmLife implements EndpointTarget {
     });
   }
 
+  /** Binds its egress again when what its connectors open has changed. */
+  rebindEgress(connectorArn: string): Promise<void> {
+    const { egressNetworkConnectors: connectors } = viewOf(this.row);
+    if (!connectors.includes(connectorArn)) return Promise.resolve();
+    return this.#run(async () => {
+      await this.#body.running?.slot.setEgress(await this.#context.egressOf(connectors));
+    });
+  }
+
   /** Waits for no hook of a transition under way, except the last one. */
   terminate(reason: string): Promise<void> {
     this.#body.wantEnd(reason);

@@ -109,6 +109,18 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
     if (life !== undefined) await settleSoon(life.terminate(STATE_REASONS.terminated));
   }
 
+  /** Binds the egress of every microVM with this connector again; one in a transition is bound after it. */
+  async rebindEgress(connectorArn: string): Promise<void> {
+    const bound = [...this.#byId.values()].map((life) =>
+      life
+        .rebindEgress(connectorArn)
+        .catch((err: unknown) =>
+          this.#options.log.error({ err, microvmId: life.microvmId }, "egress could not be bound again"),
+        ),
+    );
+    await settleSoon(Promise.all(bound));
+  }
+
   countLive(imageArn: string, imageVersion?: string): Promise<number> {
     return this.#options.store.countLive(imageArn, imageVersion);
   }
@@ -176,7 +188,7 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
   }
 }
 
-async function settleSoon(transition: Promise<void>): Promise<void> {
+async function settleSoon(transition: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, SETTLE_MS)));
   await Promise.race([transition, limit]).finally(() => clearTimeout(timer));

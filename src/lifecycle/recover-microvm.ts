@@ -4,10 +4,12 @@ import { ENGINE_FILES, type AttachedMachine } from "../engine/engine.ts";
 import { wakeGuest } from "../guest-link/wake-guest.ts";
 import { must } from "../util/assert.ts";
 import { becomeRunning, finishWaking, startFromTemplate, wakeSleeper } from "./bring-up.ts";
+import { isEgressChangeable } from "./connector-egress.ts";
 import { endMicrovm } from "./end-microvm.ts";
 import { passSuspendHook, saveToDisk } from "./fall-asleep.ts";
 import type { LifeBody } from "./life-body.ts";
 import { loadTemplate, type StoredMachine } from "./life-context.ts";
+import { viewOf } from "./microvm-view.ts";
 import { STATE_REASONS } from "./state-reasons.ts";
 
 /** Attempts to reach a monitor that lives: a busy host must not cost a microVM. */
@@ -104,6 +106,8 @@ async function reattach(body: LifeBody): Promise<Found> {
   const attached = await attachPatiently(body, handle);
   if (slot !== undefined && attached !== undefined && attached.state !== "incoming") {
     const image = await loadTemplate(context, record.row.build_id);
+    const connectors = viewOf(record.row).egressNetworkConnectors;
+    if (isEgressChangeable(connectors)) await slot.setEgress(await context.egressOf(connectors)); // since the crash
     body.hold({ machine: attached.machine, slot, link: context.openLink(slot.guest), hooks: image?.hooks });
     return attached.state;
   }

@@ -7,6 +7,8 @@ import type { Engine } from "../engine/engine.ts";
 import { openQemuEngine } from "../engine/qemu/qemu-engine.ts";
 import { createGuestLink } from "../guest-link/tcp-guest-link.ts";
 import { BuildQueue } from "../lifecycle/build-queue.ts";
+import { createEgressResolver } from "../lifecycle/connector-egress.ts";
+import type { LifeContext } from "../lifecycle/life-context.ts";
 import { MicrovmSupervisor } from "../lifecycle/microvm-supervisor.ts";
 import { PreparedMachines } from "../lifecycle/prepared-machines.ts";
 import { openSlotPool, type SlotPool } from "../network/slot-pool.ts";
@@ -36,8 +38,9 @@ export async function openMachines(
   cleanup.add(() => slots.close());
   await openMetadata(house, slots, access); // before any guest runs on, so that none finds it shut
   const prepared = openPrepared(house, engine, slots);
-  const supervisor = openSupervisor(house, { engine, slots, prepared, endpointPort });
-  const builds = await openBuilds(house, { engine, slots, prepared });
+  const egressOf = createEgressResolver({ store: house.store, subnets: config.subnets });
+  const supervisor = openSupervisor(house, { engine, slots, prepared, egressOf, endpointPort });
+  const builds = await openBuilds(house, { engine, slots, prepared, egressOf });
   await engine.killStrays(paths.images, new Set()); // machines of builds that a crash interrupted
   await prepared.recover();
   await supervisor.recover();
@@ -48,6 +51,7 @@ export async function openMachines(
 }
 
 interface Parts {
+  readonly egressOf: LifeContext["egressOf"];
   readonly engine: Engine;
   readonly slots: SlotPool;
   readonly prepared: PreparedMachines;
@@ -86,7 +90,7 @@ function openSupervisor(
 
 async function openBuilds(
   { config, paths, log, store, cleanup }: House,
-  { engine, slots, prepared }: Parts,
+  { engine, slots, prepared, egressOf }: Parts,
 ): Promise<BuildQueue> {
   const builder = await createImageBuilder({
     engine,
@@ -104,6 +108,7 @@ async function openBuilds(
     paths,
     hostId: hostname(),
     architecture: engine.capabilities.architecture,
+    egressOf,
     releaseTemplate: (buildId) => prepared.release(buildId),
     log,
   });

@@ -23,3 +23,6 @@ export type VersionState =
   | "DELETE_FAILED";
 export type VersionStatus = "ACTIVE" | "INACTIVE";
 export type BuildState = "PENDING" | "IN_PROGRESS" | "SUCCESSFUL" | "FAILED";
+
+/** Contract 8.2. */
+export type ConnectorState = "PENDING" | "ACTIVE" | "INACTIVE" | "FAILED" | "DELETING" | "DELETE_FAILED";

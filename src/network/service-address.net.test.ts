@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { GUEST_NETWORK, SERVICE_PORTS } from "../model/guest.ts";
+import { ask, batch, useGuestPlace, useNamespace } from "../../test/support/namespaces.ts";
 import { runCommand } from "../util/run-command.ts";
-import { openSlotPool, type SlotLease, type SlotPool } from "./slot-pool.ts";
+import { openSlotPool } from "./slot-pool.ts";
 
 const METADATA = `http://${GUEST_NETWORK.metadataAddress}/`;
 const API = `http://${GUEST_NETWORK.apiAddress}/`;
@@ -31,52 +32,6 @@ async function useServices() {
     });
   }
   return { pool, tag: basename(home).slice(-6) };
-}
-
-/** A namespace in a guest's place: at the other end of the slot's tap, with the guest's address. */
-async function useGuestPlace(pool: SlotPool, name: string): Promise<{ lease: SlotLease; namespace: string }> {
-  const lease = await pool.acquire();
-  onTestFinished(() => lease.release());
-  const namespace = await useNamespace(name);
-  const { guestAddress, gatewayAddress, prefixLength } = GUEST_NETWORK;
-  const slot = lease.network.namespace;
-  await batch([], [`netns exec ${slot} ip link del tap0`]);
-  await batch(
-    ["-n", slot],
-    [
-      `link add tap0 type veth peer name eth0 netns ${namespace}`,
-      `addr add ${gatewayAddress}/${prefixLength} dev tap0`,
-      "link set tap0 up",
-    ],
-  );
-  await batch(
-    ["-n", namespace],
-    [
-      `addr add ${guestAddress}/${prefixLength} dev eth0`,
-      "link set eth0 up",
-      `route add default via ${gatewayAddress}`,
-    ],
-  );
-  return { lease, namespace };
-}
-
-async function useNamespace(name: string): Promise<string> {
-  await runCommand("ip", ["netns", "add", name]);
-  onTestFinished(async () => void (await runCommand("ip", ["netns", "del", name])));
-  return name;
-}
-
-async function batch(where: readonly string[], lines: readonly string[]): Promise<void> {
-  await runCommand("ip", [...where, "-batch", "-"], { input: `${lines.join("\n")}\n` });
-}
-
-/** What a program inside gets; undefined when nothing answers. */
-async function ask(namespace: string, url: string): Promise<string | undefined> {
-  const curl = ["curl", "-s", "--noproxy", "*", "-m", "3", url];
-  return runCommand("ip", ["netns", "exec", namespace, ...curl]).then(
-    ({ stdout }) => stdout,
-    () => undefined,
-  );
 }
 
 test("guests reach metadata and the API under their addresses, and are told apart by their slot", async () => {

@@ -1,9 +1,10 @@
 import type { GuestAddress } from "../guest-link/guest-link.ts";
 import type { NetworkAttachment } from "../engine/engine.ts";
 import { AppError } from "../errors/app-error.ts";
+import type { EgressPolicy } from "../model/egress-policy.ts";
 import { chooseBlock } from "./block.ts";
 import { hostResolver } from "./resolver.ts";
-import { existingSlots, makeSlots, removeSlots, setUpHost, tearDownHost } from "./slot-setup.ts";
+import { existingSlots, limitEgress, makeSlots, removeSlots, setUpHost, tearDownHost } from "./slot-setup.ts";
 import {
   attachmentOf,
   guestAddressOf,
@@ -19,6 +20,8 @@ export interface SlotLease {
   readonly number: number;
   readonly network: NetworkAttachment;
   readonly guest: GuestAddress;
+  /** Binds what the guest may connect to; a new slot has the policy "internet". */
+  setEgress(policy: EgressPolicy): Promise<void>;
   /** Destroys the slot: the next user gets a fresh one, with no connection state of this one. */
   release(): Promise<void>;
 }
@@ -42,12 +45,15 @@ export interface SlotPoolOptions {
   readonly subnet: string;
   /** Slots kept ready, so that a start does not wait for one. */
   readonly spares: number;
+  /** Address of the DNS server behind the guests' own; one of the host's when left out. */
+  readonly resolver?: string;
 }
 
 export async function openSlotPool(options: SlotPoolOptions): Promise<SlotPool> {
   const block = await chooseBlock(options.home, options.subnet);
   await setUpHost(block);
-  return new NamespaceSlotPool(block, await hostResolver(), options.spares, new Set(await existingSlots(block)));
+  const resolver = options.resolver ?? (await hostResolver());
+  return new NamespaceSlotPool(block, resolver, options.spares, new Set(await existingSlots(block)));
 }
 
 class NamespaceSlotPool implements SlotPool {
@@ -79,7 +85,7 @@ class NamespaceSlotPool implements SlotPool {
   async acquire(): Promise<SlotLease> {
     const spare = this.#spares.shift();
     this.#fill();
-    if (spare !== undefined) return this.#lease(spare);
+    if (spare !== undefined) return this.#lease(spare, "internet");
     const [number] = this.#reserve(1);
     if (number === undefined)
       throw new AppError("ERR_NETWORK_SLOT", { message: `All ${slotCount(this.#block)} network slots are in use` });
@@ -89,7 +95,7 @@ class NamespaceSlotPool implements SlotPool {
       this.#used.delete(number);
       throw cause;
     }
-    return this.#lease(number);
+    return this.#lease(number, "internet");
   }
 
   adopt(number: number): SlotLease | undefined {
@@ -112,13 +118,20 @@ class NamespaceSlotPool implements SlotPool {
     if (this.#used.size === 0) await tearDownHost(this.#block);
   }
 
-  #lease(number: number): SlotLease {
+  /** `known`: the policy it has, where that is certain. */
+  #lease(number: number, known?: EgressPolicy["kind"]): SlotLease {
     const slot = slotAt(this.#block, number);
+    let bound = known;
     let released: Promise<void> | undefined;
     return {
       number,
       network: attachmentOf(slot),
       guest: guestAddressOf(slot),
+      setEgress: async (policy) => {
+        if (policy.kind === "internet" && bound === "internet") return;
+        await limitEgress(slot, { policy, block: this.#block, resolver: this.#resolver });
+        bound = policy.kind;
+      },
       release: () => (released ??= this.#remove([number])),
     };
   }

@@ -1,8 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { AppError } from "../errors/app-error.ts";
+import type { EgressPolicy } from "../model/egress-policy.ts";
 import { GUEST_NETWORK } from "../model/guest.ts";
 import { runCommand } from "../util/run-command.ts";
-import { hostRules, hostTable, slotRules } from "./firewall.ts";
+import { egressRules, hostRules, hostTable, slotRules } from "./firewall.ts";
 import { formatBlock, serviceAddress, SLOT_TAP, SLOT_UPLINK, type Slot, type SlotBlock } from "./slot.ts";
 
 /** Claims the block: forwarding on, host rules, the service address, and a route that keeps unused slot addresses from leaving the host. */
@@ -52,6 +53,22 @@ async function setUpInside(slot: Slot, rules: string): Promise<void> {
     `neigh replace ${GUEST_NETWORK.guestAddress} lladdr ${GUEST_NETWORK.guestMac} dev ${SLOT_TAP} nud permanent`,
   ];
   await runCommand("ip", ["-n", slot.namespace, "-batch", "-"], { input: `${inside.join("\n")}\n` });
+  await loadRules(slot, rules);
+}
+
+/** Binds what a slot's guest may connect to, at once; ERR_NETWORK_SLOT when it could not be. */
+export async function limitEgress(
+  slot: Slot,
+  { policy, block, resolver }: { policy: EgressPolicy; block: SlotBlock; resolver: string },
+): Promise<void> {
+  try {
+    await loadRules(slot, egressRules(policy, block, resolver));
+  } catch (cause) {
+    throw new AppError("ERR_NETWORK_SLOT", { message: "The egress rules of a network slot could not be set", cause });
+  }
+}
+
+async function loadRules(slot: Slot, rules: string): Promise<void> {
   await runCommand("nsenter", [`--net=/run/netns/${slot.namespace}`, "nft", "-f", "-"], { input: rules });
 }
 

@@ -1,5 +1,12 @@
 import type { Generated } from "kysely";
-import type { BuildState, ImageState, MicrovmState, VersionState, VersionStatus } from "../model/states.ts";
+import type {
+  BuildState,
+  ConnectorState,
+  ImageState,
+  MicrovmState,
+  VersionState,
+  VersionStatus,
+} from "../model/states.ts";
 
 /** Times are epoch milliseconds; `…_json` columns hold JSON text; rows that belong to a host carry `host_id`. */
 export interface Database {
@@ -67,6 +74,29 @@ export interface Database {
     suspended_at: number | null;
     started_at: number;
     terminated_at: number | null;
+  };
+  /** Customer network connectors. A deleted one is kept for a day, so that deleting it again succeeds. */
+  network_connectors: {
+    id: string;
+    arn: string;
+    account_id: string;
+    region: string;
+    name: string;
+    state: ConnectorState;
+    state_reason: string | null;
+    state_reason_code: string | null;
+    /** The VPC egress configuration as given. */
+    configuration_json: string;
+    operator_role: string | null;
+    version: number;
+    /** Outcome of the last update; null before the first. */
+    update_status: "Successful" | "Failed" | null;
+    update_reason: string | null;
+    update_reason_code: string | null;
+    tags_json: string;
+    created_at: number;
+    modified_at: number;
+    deleted_at: number | null;
   };
   idempotency: {
     account_id: string;

@@ -21,10 +21,10 @@ const jailFiles = (home: string) => ({
 export const TINY_SHAPE = { memoryMiB: 512, vcpus: 1 } as const;
 
 /** A real engine, slots and disks of a busybox container that answers on 8080 with a counter it keeps in a file on disk and one in memory. */
-export async function useTinyGuest() {
+export async function useTinyGuest({ resolver }: { resolver?: string } = {}) {
   const home = await mkdtemp(join(tmpdir(), "catnap-tiny-"));
   const engine = await openQemuEngine({ guest: GUEST_FILES, acceleration: "tcg", jail: jailFiles(home) });
-  const pool = await openSlotPool({ home, subnet: "auto", spares: 0 });
+  const pool = await openSlotPool({ home, subnet: "auto", spares: 0, resolver });
   const leases: { release(): Promise<void> }[] = [];
   onTestFinished(async () => {
     await engine.killStrays(home, new Set());
@@ -39,6 +39,7 @@ export async function useTinyGuest() {
   return {
     home,
     engine,
+    pool,
     rootfs,
     async slot() {
       const lease = await pool.acquire();

@@ -9,6 +9,7 @@ import { expect, onTestFinished, vi } from "vitest";
 import type { GuestEvent, GuestLink, GuestStatus } from "../../src/guest-link/guest-link.ts";
 import { MicrovmSupervisor } from "../../src/lifecycle/microvm-supervisor.ts";
 import type { IdlePolicy, MicrovmView, RunRequest } from "../../src/lifecycle/microvm-service.ts";
+import type { EgressPolicy } from "../../src/model/egress-policy.ts";
 import type { HookSettings } from "../../src/model/hooks.ts";
 import { microvmStore, type MicrovmStore } from "../../src/store/microvm-store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
@@ -112,6 +113,9 @@ export async function useSupervisor({ hooks, dozeMs = 60_000 }: SupervisorSettin
   const leased = new Set<number>();
   /** Since the last start. */
   const adopted = new Set<number>();
+  /** What each slot was last told. */
+  const egress = new Map<number, EgressPolicy>();
+  const connectors = { policy: { kind: "internet" } as EgressPolicy };
   const lease = (number: number) => {
     leased.add(number);
     adopted.add(number);
@@ -119,6 +123,7 @@ export async function useSupervisor({ hooks, dozeMs = 60_000 }: SupervisorSettin
       number,
       network: { namespace: "n", tap: "t", mac: "m", userId: 1 },
       guest: { host: "127.0.0.1", port: 1 },
+      setEgress: async (policy: EgressPolicy) => void egress.set(number, policy),
       release: async () => void leased.delete(number),
     };
   };
@@ -135,6 +140,7 @@ export async function useSupervisor({ hooks, dozeMs = 60_000 }: SupervisorSettin
       engine: gated(engine, gate),
       slots: gated(slots, gate),
       openLink: () => gated(guest.link, gate),
+      egressOf: async () => connectors.policy,
       store: gated(rows.store, gate),
       log: log as never,
       microvmsDirectory: join(home, "microvms"),
@@ -147,7 +153,7 @@ export async function useSupervisor({ hooks, dozeMs = 60_000 }: SupervisorSettin
   await supervisor.recover();
   const directoryOf = (view: MicrovmView) => join(home, "microvms", view.microvmId);
   const isSlotInUse = (number: number) => adopted.has(number);
-  return { supervisor, engine, guest, leased, restart, log, rows, store, directoryOf, isSlotInUse };
+  return { supervisor, engine, guest, leased, restart, log, rows, store, directoryOf, isSlotInUse, egress, connectors };
 }
 
 /** What every step to the outside passes before and after it. */
@@ -196,7 +202,7 @@ function failingStore(store: MicrovmStore) {
   return state;
 }
 
-async function insertImage({ db }: Store, home: string, hooks: HookSettings | undefined): Promise<void> {
+async function insertImage(store: Store, home: string, hooks: HookSettings | undefined): Promise<void> {
   const image = {
     template: { directory: join(home, "image"), shape: { memoryMiB: 1, vcpus: 1 }, fingerprint: "test" },
     rootfs: "/none",
@@ -205,6 +211,11 @@ async function insertImage({ db }: Store, home: string, hooks: HookSettings | un
   };
   await mkdir(image.template.directory);
   await writeFile(join(image.template.directory, "disk.upper"), "0");
+  await insertBuiltImage(store, image);
+}
+
+/** The image that `runRequest` names, as if it had been built. */
+export async function insertBuiltImage({ db }: Store, image: object): Promise<void> {
   await db
     .insertInto("images")
     .values({

@@ -13,6 +13,7 @@ import {
 } from "../../../test/fixtures/use-lambda-microvms.ts";
 import { homePaths } from "../../config/paths.ts";
 import { BuildQueue } from "../../lifecycle/build-queue.ts";
+import { createEgressResolver } from "../../lifecycle/connector-egress.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite-store.ts";
 import { createLambdaMicrovmsService } from "./lambda-microvms-service.ts";
 
@@ -24,7 +25,15 @@ async function useHome() {
   const builder = new ScriptedBuilder(paths.rootfs);
   const open = () => {
     const store = openSqliteStore(paths.database);
-    const builds = new BuildQueue({ store, builder, paths, hostId: "host", architecture: "X86_64", log: SILENT_LOG });
+    const builds = new BuildQueue({
+      store,
+      builder,
+      paths,
+      hostId: "host",
+      architecture: "X86_64",
+      egressOf: createEgressResolver({ store, subnets: {} }),
+      log: SILENT_LOG,
+    });
     const service = createLambdaMicrovmsService({
       store,
       microvms: rowMicrovms(store),

@@ -61,4 +61,13 @@ CREATE INDEX role_sessions_by_end ON role_sessions (expires_at);
 CREATE INDEX role_sessions_by_microvm ON role_sessions (microvm_id, expires_at) WHERE microvm_id IS NOT NULL;
 CREATE INDEX microvms_by_slot ON microvms (json_extract(machine_json, '$.slot')) WHERE machine_json IS NOT NULL;
 `,
+  `
+CREATE TABLE network_connectors (
+  id TEXT PRIMARY KEY, arn TEXT NOT NULL UNIQUE, account_id TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,
+  state TEXT NOT NULL, state_reason TEXT, state_reason_code TEXT, configuration_json TEXT NOT NULL, operator_role TEXT,
+  version INTEGER NOT NULL, update_status TEXT, update_reason TEXT, update_reason_code TEXT, tags_json TEXT NOT NULL,
+  created_at INTEGER NOT NULL, modified_at INTEGER NOT NULL, deleted_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX network_connectors_by_name ON network_connectors (account_id, region, name) WHERE deleted_at IS NULL;
+`,
 ];
