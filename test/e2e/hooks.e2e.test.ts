@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
+import { processesWorkingIn } from "../../src/engine/qemu/process-identity.ts";
 import { AwsCli } from "../support/aws.ts";
 import { newCatnapServer, type CatnapServer } from "../support/catnap-server.ts";
 import { eventually } from "../support/eventually.ts";
@@ -109,14 +109,11 @@ async function runMicrovm(aws: AwsCli, imageArn: string, payload?: string) {
   };
 }
 
-/** `kill -9` of the monitor that works in the microVM's folder. */
+/** `kill -9` of a microVM's monitor. */
 async function killMachine({ home }: CatnapServer, microvmId: string): Promise<void> {
-  const folder = join(home, "microvms", microvmId);
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const cwds = await Promise.all(pids.map((pid) => readlink(`/proc/${pid}/cwd`).catch(() => "")));
-  const found = pids.filter((_, index) => cwds[index] === folder);
+  const found = await processesWorkingIn(join(home, "microvms", microvmId));
   expect(found).toHaveLength(1);
-  process.kill(Number(found[0]), "SIGKILL");
+  process.kill(found[0] as number, "SIGKILL");
 }
 
 const names = (events: readonly HookEvent[]) => events.map(({ what }) => what);
