@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { createServer as createHttpServer } from "node:http";
+import { connect as connectHttp2 } from "node:http2";
 import { createServer, type AddressInfo } from "node:net";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { promisify } from "node:util";
@@ -116,4 +117,34 @@ test("closing lets nothing go on, not even open streams", async () => {
   expect(fixture.microvm.streams.every((stream) => stream.destroyed)).toBe(true);
   expect(fixture.microvm.downListeners).toBe(0);
   await expect(fixture.tls()).rejects.toThrow(/ECONNREFUSED/);
+});
+
+test("closing ends WebSockets and HTTP/2 connections too", async () => {
+  const fixture = await useProxy();
+  const app = createHttpServer((_request, response) => response.write("and so on"));
+  app.on("upgrade", (_request, socket) => {
+    socket.on("error", () => {});
+    socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n");
+  });
+  fixture.microvm.ports.set(8080, await useServer(app));
+  const { host } = fixture.microvm;
+  const token = await fixture.token();
+  const socket = await fixture.tls();
+  socket.on("error", () => {});
+  socket.write(
+    `GET / HTTP/1.1\r\nHost: ${host}\r\nX-aws-proxy-auth: ${token}\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n`,
+  );
+  await new Promise((resolve) => socket.once("data", resolve));
+  const options = { host: "127.0.0.1", port: fixture.port, servername: host, ca: fixture.certificates.rootPem };
+  const session = connectHttp2(`https://${host}`, {
+    createConnection: () => connect({ ...options, ALPNProtocols: ["h2"] }),
+  });
+  session.on("error", () => {});
+  onTestFinished(() => session.destroy());
+  const stream = session.request({ "x-aws-proxy-auth": token });
+  stream.on("error", () => {});
+  await new Promise((resolve) => stream.once("data", resolve));
+  await fixture.proxy.close();
+  await vi.waitFor(() => expect([socket.destroyed, session.destroyed]).toEqual([true, true]));
+  expect(fixture.microvm.streams.every((one) => one.destroyed)).toBe(true);
 });

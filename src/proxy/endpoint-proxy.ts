@@ -83,11 +83,14 @@ export function createEndpointProxy(options: EndpointProxyOptions): EndpointProx
       stalls.close();
       shells.close();
       http2.close();
-      const timer = setTimeout(() => http2.destroy(), CLOSE_GRACE_MS);
+      const cut = (): void => {
+        http2.destroy();
+        for (const socket of upgraded) socket.destroy();
+      };
+      const timer = setTimeout(cut, CLOSE_GRACE_MS); // the servers wait for these as well
       await Promise.all((listening?.servers ?? []).map(closeServer));
       clearTimeout(timer);
-      http2.destroy();
-      for (const socket of upgraded) socket.destroy();
+      cut();
       lives.close();
     },
   };

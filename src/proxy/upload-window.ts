@@ -18,6 +18,7 @@ export class UploadWindow {
   readonly #session: ServerHttp2Session;
   #uploads = 0;
   #isNarrow = false;
+  #agreement: NodeJS.Timeout | undefined;
 
   constructor(session: ServerHttp2Session) {
     this.#session = session;
@@ -36,9 +37,10 @@ export class UploadWindow {
     const session = this.#session;
     if (session.destroyed || session.closed) return;
     this.#isNarrow = isNarrow;
-    const timer = setTimeout(() => session.destroy(), AGREE_WITHIN_MS).unref();
-    session.once("close", () => clearTimeout(timer));
+    clearTimeout(this.#agreement);
+    const agreement = setTimeout(() => session.destroy(), AGREE_WITHIN_MS).unref();
+    this.#agreement = agreement;
     const initialWindowSize = isNarrow ? NARROW_BYTES : UploadWindow.initialWindowSize;
-    session.settings({ initialWindowSize }, () => clearTimeout(timer));
+    session.settings({ initialWindowSize }, () => clearTimeout(agreement));
   }
 }
