@@ -1,10 +1,12 @@
 import type { Server } from "node:http";
 import { join } from "node:path";
+import { createRoleAuthorizer } from "../auth/authorizer-roles.ts";
 import { openCertificateAuthority } from "../auth/certificate-authority.ts";
 import type { EndpointTokens } from "../auth/endpoint-token.ts";
 import { openJweEndpointTokens } from "../auth/jwe-endpoint-tokens.ts";
 import { createApiServer } from "../aws/api-server.ts";
 import { createIamService } from "../aws/iam/iam-service.ts";
+import { createLambdaCoreService } from "../aws/lambda-core/lambda-core-service.ts";
 import { createLambdaMicrovmsService } from "../aws/lambda-microvms/lambda-microvms-service.ts";
 import { createS3Service, sweepObjectFiles } from "../aws/s3/s3-service.ts";
 import { createStsService } from "../aws/sts/sts-service.ts";
@@ -62,6 +64,11 @@ export async function openApi(
   const api = createApiServer({
     services: [
       createLambdaMicrovmsService({ store, microvms: supervisor, tokens, builds }),
+      createLambdaCoreService({
+        store,
+        authorizer: createRoleAuthorizer({ store }),
+        rebindEgress: (connectorArn) => supervisor.rebindEgress(connectorArn),
+      }),
       createS3Service({ store, objectsDirectory: paths.objects }),
       createIamService({ store }),
       createStsService({ store, sessions: access.sessions, authorizer: access.callers }),

@@ -33,6 +33,23 @@ export function findConnector(
     .executeTakeFirst();
 }
 
+const ARN = /^(arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:network-connector:[a-zA-Z0-9-_]+)(?::[1-9]\d*)?$/;
+
+/** By what a caller may write: an id, a name, or an ARN with or without a version (contract 8.2). */
+export async function findConnectorNamed(
+  db: Kysely<Database>,
+  owner: ConnectorOwner,
+  identifier: string,
+  which: { isDeleted?: boolean } = {},
+): Promise<ConnectorRow | undefined> {
+  const arn = ARN.exec(identifier)?.[1];
+  if (arn !== undefined) return findConnector(db, owner, { arn }, which);
+  return (
+    (await findConnector(db, owner, { id: identifier }, which)) ??
+    (await findConnector(db, owner, { name: identifier }, which))
+  );
+}
+
 /** Whoever's it is: for machines, whose requests were judged when they were made. */
 export function findConnectorByArn(db: Kysely<Database>, arn: string): Promise<ConnectorRow | undefined> {
   return db

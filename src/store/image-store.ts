@@ -64,7 +64,11 @@ export async function setLastVersion(db: Kysely<Database>, arn: string, number: 
   await db.updateTable("images").set({ last_version: number }).where("arn", "=", arn).execute();
 }
 
-export async function setImageTags(db: Kysely<Database>, arn: string, tags: Record<string, string>): Promise<void> {
+export async function setImageTags(
+  db: Kysely<Database>,
+  arn: string,
+  tags: Readonly<Record<string, string>>,
+): Promise<void> {
   await db
     .updateTable("images")
     .set({ tags_json: JSON.stringify(tags) })

@@ -7,8 +7,10 @@ import { createCallerAuthorizer } from "../../src/auth/caller-authorizer.ts";
 import { joinCredentials, type CredentialStore } from "../../src/auth/credentials.ts";
 import { createRoleSessions } from "../../src/auth/role-sessions.ts";
 import type { AuditRecord } from "../../src/aws/audit-record.ts";
+import { createRoleAuthorizer } from "../../src/auth/authorizer-roles.ts";
 import { createIamService } from "../../src/aws/iam/iam-service.ts";
 import { createCallAuthorizer } from "../../src/aws/permissions/call-authorizer.ts";
+import { createLambdaCoreService } from "../../src/aws/lambda-core/lambda-core-service.ts";
 import { createS3Service } from "../../src/aws/s3/s3-service.ts";
 import { createStsService } from "../../src/aws/sts/sts-service.ts";
 import { roleArn } from "../../src/model/arn.ts";
@@ -44,6 +46,7 @@ export async function useAccount({ others }: { others?: CredentialStore } = {}) 
   const endpoint = await useApiEndpoint(
     [
       lambda.service,
+      createLambdaCoreService({ store, authorizer: createRoleAuthorizer({ store }), rebindEgress: async () => {} }),
       createS3Service({ store, objectsDirectory: await useDirectory() }),
       createIamService({ store }),
       createStsService({ store, sessions, authorizer: callers, now: () => new Date(now()) }),

@@ -1,14 +1,17 @@
+import type { Kysely } from "kysely";
 import {
   MANAGED_CONNECTORS,
   parseConnectorArn,
   type ConnectorDirection,
   hasManagedConnector,
 } from "../../model/connectors.ts";
+import { findConnectorByArn } from "../../store/connector-store.ts";
+import type { Database } from "../../store/tables.ts";
 import { ServiceFault } from "../../errors/service-fault.ts";
 import type { OperationContext } from "../service.ts";
 import { validation } from "./faults.ts";
 
-/** Every connector must be a known one of that direction (contract 8.1); there are no customer connectors yet. */
+/** Syntax and direction: every connector must be a managed one or may be a customer's egress (contract 8.1). */
 export function checkConnectors(
   arns: readonly string[],
   direction: ConnectorDirection,
@@ -29,13 +32,33 @@ function checkConnector(arn: string, direction: ConnectorDirection, context: Ope
     case "unknown-managed":
       throw validation(`Unrecognized managed network connector ARN: ${arn}`);
     case "customer":
-      throw new ServiceFault("ResourceNotFoundException", `Network connector not found: ${arn}`, {
-        members: { resourceId: arn, resourceType: "NetworkConnector" },
-      });
+      if (direction === "ingress") throw wrongDirection(arn, direction);
+      if (connector.account !== context.accountId) throw connectorNotFound(arn);
+      if (connector.region !== context.region)
+        throw validation(`Network connector ${arn} must be in the Region of the MicroVM image`);
+      return;
     case "managed":
       if (connector.region !== context.region) throw validation(`Unrecognized managed network connector ARN: ${arn}`);
-      if (MANAGED_CONNECTORS[connector.name] !== direction) {
-        throw validation(`Network connector ${arn} cannot be used as ${direction} network connector`);
-      }
+      if (MANAGED_CONNECTORS[connector.name] !== direction) throw wrongDirection(arn, direction);
   }
+}
+
+/** A customer's connector must exist and be ACTIVE before it is used (contract 8.1). */
+export async function requireConnectors(db: Kysely<Database>, arns: readonly string[]): Promise<void> {
+  for (const arn of arns) {
+    if (parseConnectorArn(arn).kind !== "customer") continue;
+    const row = await findConnectorByArn(db, arn);
+    if (!row) throw connectorNotFound(arn);
+    if (row.state !== "ACTIVE") throw validation(`Network connector ${arn} is not ACTIVE, its state is ${row.state}`);
+  }
+}
+
+export function connectorNotFound(arn: string): ServiceFault {
+  return new ServiceFault("ResourceNotFoundException", `Network connector not found: ${arn}`, {
+    members: { resourceId: arn, resourceType: "NetworkConnector" },
+  });
+}
+
+function wrongDirection(arn: string, direction: ConnectorDirection): ServiceFault {
+  return validation(`Network connector ${arn} cannot be used as ${direction} network connector`);
 }

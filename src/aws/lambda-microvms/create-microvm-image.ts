@@ -4,11 +4,12 @@ import { findImage, insertImage } from "../../store/image-store.ts";
 import { must } from "../../util/assert.ts";
 import type { Operation } from "../service.ts";
 import { buildSettings } from "./build-settings.ts";
+import { requireConnectors } from "./connector-rules.ts";
 import type { Dependencies } from "./dependencies.ts";
-import { validation } from "./faults.ts";
-import { remember, replay, tokenUse } from "./idempotent.ts";
+import { tokenConflict, validation } from "./faults.ts";
+import { remember, replay, tokenUse } from "../client-token.ts";
 import { insertPendingVersion } from "./new-version.ts";
-import { checkTags } from "./tag-rules.ts";
+import { checkTags } from "../tag-rules.ts";
 
 type Output = Omit<CreateMicrovmImageCommandOutput, "$metadata">;
 
@@ -34,8 +35,10 @@ export function createMicrovmImage({
           const row = await findImage(db, { accountId }, made ?? "");
           return row?.created_at === createdAt?.getTime();
         },
+        conflict: tokenConflict,
       });
       if (first) return { response: first, buildId: undefined };
+      await requireConnectors(db, settings.egressNetworkConnectors);
       if (existing) {
         throw validation(
           `A MicroVM image with the name '${name}' already exists in this account. Use UpdateMicrovmImage to build a new version of it.`,

@@ -22,6 +22,11 @@ export function microvmNotFound(id: string): ServiceFault {
   });
 }
 
+/** For a client token that came with other parameters before (contract 2.2). */
+export function tokenConflict(message: string): ServiceFault {
+  return new ServiceFault("ConflictException", message);
+}
+
 export function imageConflict(arn: string, message: string): ServiceFault {
   return new ServiceFault("ConflictException", message, { members: { resourceId: arn, resourceType: "MicroVMImage" } });
 }

@@ -31,13 +31,6 @@ export async function requireVersion(
   return { image, version };
 }
 
-/** The image a tag operation speaks of; other Lambda resources do not exist here. */
-export async function requireTaggable(db: Kysely<Database>, owner: ImageOwner, arn: string): Promise<ImageRow> {
-  const row = await findImage(db, owner, arn);
-  if (!row) throw imageNotFound(arn);
-  return row;
-}
-
 /**
  * Whether microVMs that are not TERMINATED, or runs under way, need the image. Ask inside the transaction that closes
  * the image to new runs: a run looks the image up after `imageUse.begin` and cannot slip between.

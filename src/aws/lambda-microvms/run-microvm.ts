@@ -10,11 +10,11 @@ import { findRunnableVersion } from "../../store/version-store.ts";
 import { must } from "../../util/assert.ts";
 import type { Operation, OperationContext } from "../service.ts";
 import type { BuildSettings } from "./build-settings.ts";
-import { checkConnectors } from "./connector-rules.ts";
+import { checkConnectors, requireConnectors } from "./connector-rules.ts";
 import type { Dependencies } from "./dependencies.ts";
-import { validation } from "./faults.ts";
+import { tokenConflict, validation } from "./faults.ts";
 import { isRunHookEnabled } from "./hook-rules.ts";
-import { remember, replay, tokenUse, type TokenUse } from "./idempotent.ts";
+import { remember, replay, tokenUse, type TokenUse } from "../client-token.ts";
 import { RUNNABLE_IMAGE_STATES } from "./image-states.ts";
 import { versionSettings } from "./image-view.ts";
 import { microvmOutput } from "./microvm-view.ts";
@@ -66,6 +66,7 @@ async function once(
   const first = await replay<Output>(store.db, use, {
     now: now(),
     stillExists: async ({ microvmId }) => (await microvms.get(microvmId ?? "")) !== undefined,
+    conflict: tokenConflict,
   });
   return first ?? run();
 }
@@ -85,7 +86,9 @@ async function start(
     throw validation("The run hook must be enabled in the MicroVM image to pass the run hook payload.");
   }
   const ingress = input.ingressNetworkConnectors ?? [];
-  const egress = input.egressNetworkConnectors ?? [];
+  const named = input.egressNetworkConnectors ?? [];
+  const egress = named.length > 0 ? named : settings.egressNetworkConnectors;
+  await requireConnectors(dependencies.store.db, egress);
   const request: RunRequest = {
     accountId: context.accountId,
     region: context.region,
@@ -96,7 +99,7 @@ async function start(
     idlePolicy: input.idlePolicy as IdlePolicy | undefined,
     maximumDurationInSeconds: input.maximumDurationInSeconds ?? DEFAULT_DURATION_SECONDS,
     ingressNetworkConnectors: ingress.length > 0 ? ingress : [managedConnectorArn(context.region, "HTTP_INGRESS")],
-    egressNetworkConnectors: egress.length > 0 ? egress : settings.egressNetworkConnectors,
+    egressNetworkConnectors: egress,
     runHookPayload: input.runHookPayload,
   };
   // a retry with the same token must find this microVM, whenever the server was killed

@@ -4,8 +4,10 @@ import { latestVersions } from "../../store/version-store.ts";
 import { must } from "../../util/assert.ts";
 import type { Operation } from "../service.ts";
 import { buildSettings } from "./build-settings.ts";
+import { requireConnectors } from "./connector-rules.ts";
 import type { Dependencies } from "./dependencies.ts";
-import { remember, replay, tokenUse } from "./idempotent.ts";
+import { remember, replay, tokenUse } from "../client-token.ts";
+import { tokenConflict } from "./faults.ts";
 import { checkImageArn, requireImage } from "./image-lookup.ts";
 import { busy, STABLE_IMAGE_STATES } from "./image-states.ts";
 import { imageSummary } from "./image-view.ts";
@@ -29,9 +31,11 @@ export function updateMicrovmImage({
         now: at,
         stillExists: async ({ imageArn, createdAt }) =>
           (await findImage(db, context, imageArn ?? ""))?.created_at === createdAt?.getTime(),
+        conflict: tokenConflict,
       });
       if (first) return { response: first, buildId: undefined };
       const image = await requireImage(db, context, identifier);
+      await requireConnectors(db, settings.egressNetworkConnectors);
       if (!(await moveImage(db, image.arn, { from: STABLE_IMAGE_STATES, to: "UPDATING", at }))) throw busy(image);
       const number = image.last_version + 1;
       await setLastVersion(db, image.arn, number);

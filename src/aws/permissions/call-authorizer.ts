@@ -4,6 +4,8 @@ import { callerContext } from "../../auth/caller-context.ts";
 import { withHiddenTags, withKeys } from "../../auth/policy-context.ts";
 import { roleTags } from "../../auth/role-tags.ts";
 import { parseImageArn } from "../../model/arn.ts";
+import { parseConnectorArn } from "../../model/connectors.ts";
+import { connectorTags, findConnector, findConnectorNamed } from "../../store/connector-store.ts";
 import { findRole } from "../../store/iam-store.ts";
 import type { Store } from "../../store/store.ts";
 import type { CallAuthorizer } from "../call-access.ts";
@@ -39,6 +41,7 @@ export function createCallAuthorizer(options: CallAuthorizerOptions): CallAuthor
         accountId: context.accountId,
         region: context.region,
         images,
+        connectorArn: async (identifier) => (await findConnectorNamed(store.db, context, identifier))?.arn,
         roleArn: async (name) => (await findRole(store.db, { accountId: context.accountId, name }))?.arn,
       };
       const rule = PERMISSIONS[signingName]?.[operation] ?? onAnything(`${signingName}:${operation}`);
@@ -67,7 +70,21 @@ async function resourceTags(
   if (resource === "*" || resource.startsWith("arn:aws:s3:::")) return [];
   const role = await findRoleByArn(store, resource);
   if (role) return role.account_id === accountId ? roleTags(role, "aws:resourcetag/") : [];
-  if (!parseImageArn(resource)) return undefined;
-  const tags = await images.tagsOf(accountId, resource);
-  return Object.entries(tags).map(([key, value]) => [`aws:resourcetag/${key.toLowerCase()}`, value]);
+  const tags = parseImageArn(resource)
+    ? await images.tagsOf(accountId, resource)
+    : await tagsOfConnector(store, accountId, resource);
+  return tags && Object.entries(tags).map(([key, value]) => [`aws:resourcetag/${key.toLowerCase()}`, value]);
+}
+
+/** Undefined for what is no connector of this account: the managed ones have no tags that anybody could set. */
+async function tagsOfConnector(
+  { db }: Store,
+  accountId: string,
+  resource: string,
+): Promise<Readonly<Record<string, string>> | undefined> {
+  const connector = parseConnectorArn(resource);
+  if (connector.kind === "managed") return {};
+  if (connector.kind !== "customer" || connector.account !== accountId) return undefined;
+  const row = await findConnector(db, { accountId, region: connector.region }, { arn: resource });
+  return row ? connectorTags(row) : {};
 }

@@ -83,11 +83,12 @@ function onTagged(action: string): PermissionRule {
   };
 }
 
-/** Connectors are named by ARN, by id or by name. */
+/** Connectors are named by ARN, by id or by name; policies speak of the ARN. */
 function onConnector(action: string): PermissionRule {
-  return ({ Identifier, OperatorRole }, { accountId, region }) => {
+  return async ({ Identifier, OperatorRole }, { accountId, region, connectorArn: find }) => {
     const named = String(Identifier ?? "*");
-    const resource = named.startsWith("arn:") ? named : connectorArn(region, accountId, named);
+    const unknown = named.startsWith("arn:") ? named : connectorArn(region, accountId, named);
+    const resource = (await find(named)) ?? unknown;
     return [{ action, resource }, ...passRole(OperatorRole)];
   };
 }

@@ -15,6 +15,8 @@ export interface PermissionScope {
   readonly accountId: string;
   readonly region: string;
   readonly images: ImageFacts;
+  /** The connector that a caller names by id, name or ARN; undefined when there is none. */
+  readonly connectorArn: (identifier: string) => Promise<string | undefined>;
   /** Path and spelling of a role on record; undefined when there is none. */
   readonly roleArn: (name: string) => Promise<string | undefined>;
 }

@@ -43,7 +43,11 @@ export function createRestJson(service: ServiceDefinition): Protocol {
     writeFault: (fault, requestId) => writeFault(model, fault, requestId),
     unknownOperation: () => new ServiceFault("UnknownOperationException", "Not Found", { status: 404 }),
     internalFault: (cause) =>
-      new ServiceFault("InternalServerException", "The service encountered an internal error.", { status: 500, cause }),
+      new ServiceFault(
+        model.errors.has("InternalServerException") ? "InternalServerException" : "ServiceException",
+        "The service encountered an internal error.",
+        { status: 500, cause },
+      ),
   };
 }
 
@@ -105,7 +109,8 @@ function writeFault(model: ServiceModel, fault: ServiceFault, requestId: string)
   const headers = { "x-amzn-requestid": requestId, "x-amzn-errortype": fault.shape };
   if (fault.shape === "UnknownOperationException")
     return { status, headers: { ...headers, "content-type": "text/html" }, body: NOT_FOUND_PAGE };
-  const members = { ...fault.members, message: fault.message };
+  // some shapes spell it with a capital letter (contract 8.2)
+  const members = { ...fault.members, message: fault.message, Message: fault.message };
   const body = error
     ? writeJson(structWith(error.schema, isBodyMember), members, SETTINGS)
     : JSON.stringify({ message: fault.message });

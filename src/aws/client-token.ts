@@ -1,13 +1,21 @@
 import type { Kysely } from "kysely";
-import { ServiceFault } from "../../errors/service-fault.ts";
-import { findAnswer, forgetAnswer, hashRequest, saveAnswer, type TokenKey } from "../../store/idempotency-store.ts";
-import type { Database } from "../../store/tables.ts";
-import type { OperationContext } from "../service.ts";
+import type { ServiceFault } from "../errors/service-fault.ts";
+import { findAnswer, forgetAnswer, hashRequest, saveAnswer, type TokenKey } from "../store/idempotency-store.ts";
+import type { Database } from "../store/tables.ts";
+import type { OperationContext } from "./service.ts";
 
 /** One call as its clientToken knows it. */
 export interface TokenUse {
   readonly key: TokenKey;
   readonly requestHash: string;
+}
+
+export interface Replay<T> {
+  /** Epoch milliseconds. */
+  readonly now: number;
+  readonly stillExists: (response: T) => Promise<boolean>;
+  /** The service's own fault for a token that came with other parameters before. */
+  readonly conflict: (message: string) => ServiceFault;
 }
 
 /** Undefined when the request has no token. */
@@ -24,13 +32,13 @@ export function tokenUse(
 
 /**
  * The first answer to this token, if what it speaks of still exists. Where the service would replay the answer for a
- * thing that is gone, the token is forgotten instead: the call then does what it says. Throws ConflictException when
- * the token came with other parameters.
+ * thing that is gone, the token is forgotten instead: the call then does what it says. Throws `conflict` when the token
+ * came with other parameters.
  */
 export async function replay<T>(
   db: Kysely<Database>,
   use: TokenUse | undefined,
-  { now, stillExists }: { now: number; stillExists: (response: T) => Promise<boolean> },
+  { now, stillExists, conflict }: Replay<T>,
 ): Promise<T | undefined> {
   const stored = use && (await findAnswer(db, use.key, now));
   if (!use || !stored) return undefined;
@@ -40,10 +48,7 @@ export async function replay<T>(
     return undefined;
   }
   if (stored.requestHash !== use.requestHash) {
-    throw new ServiceFault(
-      "ConflictException",
-      `The client token ${use.key.token} was used before with different parameters`,
-    );
+    throw conflict(`The client token ${use.key.token} was used before with different parameters`);
   }
   return response;
 }
@@ -57,7 +62,7 @@ export async function remember(
   if (use) await saveAnswer(db, use.key, { requestHash: use.requestHash, response }, now);
 }
 
-const DATE_MEMBERS = ["createdAt", "updatedAt", "startedAt", "terminatedAt"];
+const DATE_MEMBERS = ["createdAt", "updatedAt", "startedAt", "terminatedAt", "LastModified"];
 
 function reviveDates(response: unknown): Record<string, unknown> {
   const members = { ...(response as Record<string, unknown>) };

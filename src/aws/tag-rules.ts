@@ -1,4 +1,4 @@
-import type { ServiceFault } from "../../errors/service-fault.ts";
+import type { ServiceFault } from "../errors/service-fault.ts";
 
 const MAX_TAGS = 50;
 
