@@ -46,4 +46,5 @@ const { port } = await proxy.listen();
 await rm(directory, { recursive: true });
 const expiresAt = new Date(Date.now() + 3_600_000);
 const token = await tokens.mint({ microvmId, kind: "http", ports: [{ allPorts: {} }], expiresAt });
+process.once("SIGINT", () => process.exit());
 console.log(JSON.stringify({ port, host: `${label}.lambda-microvm.us-east-1.localhost`, token }));

@@ -58,7 +58,7 @@ async function measure(name: string, peer: RunningPeer, directory: string): Prom
   const measured: Results[string] = {};
   try {
     for (const [what, load] of Object.entries(LOADS)) {
-      const result = await putLoad(peer.target, load, { directory, cpu: OTHERS_CPU });
+      const result = await putLoad(peer.target, load, { directory, cpu: OTHERS_CPU, pid: peer.pid });
       measured[what] = { ...result, residentMiB: await residentMiB(peer.pid) };
       const { requestsPerSecond, p50Ms, p99Ms, failed } = result;
       console.error(
@@ -77,32 +77,36 @@ async function residentMiB(pid: number): Promise<number> {
 }
 
 async function report(results: Results): Promise<void> {
-  const rows = [
-    [
-      "requests/s (p50 / p99 ms)",
-      ...Object.keys(results),
-      ...Object.keys(results)
-        .slice(1)
-        .map((name) => `÷ ${name}`),
-    ],
-  ];
-  for (const what of Object.keys(LOADS)) {
-    const all = Object.values(results).map((measured) => measured[what]!);
-    const ours = all[0]!;
-    rows.push([
-      what,
-      ...all.map(
-        (one) =>
-          `${one.requestsPerSecond.toFixed(0)} (${one.p50Ms.toFixed(2)} / ${one.p99Ms.toFixed(2)})${one.failed > 0 ? ` ${one.failed} FAILED` : ""}`,
-      ),
-      ...all.slice(1).map((one) => (ours.requestsPerSecond / one.requestsPerSecond).toFixed(2)),
-    ]);
-  }
-  console.log(formatTable(rows));
+  console.log(table(results, "requests/s (p50 / p99 ms)", "requestsPerSecond", showLatency));
+  console.log();
+  console.log(
+    table(results, "requests by second of the proxy's own work", "requestsPerCpuSecond", (one) =>
+      String(one.requestsPerCpuSecond),
+    ),
+  );
   await mkdir(join(import.meta.dirname, "results"), { recursive: true });
   const file = join(import.meta.dirname, "results/proxy.json");
-  await writeFile(
-    file,
-    `${JSON.stringify({ measuredAt: new Date().toISOString(), seconds: SECONDS, results }, null, 2)}\n`,
-  );
+  const record = { measuredAt: new Date().toISOString(), seconds: SECONDS, results };
+  await writeFile(file, `${JSON.stringify(record, null, 2)}\n`);
+}
+
+function table(
+  results: Results,
+  title: string,
+  column: "requestsPerSecond" | "requestsPerCpuSecond",
+  show: (result: LoadResult) => string,
+): string {
+  const others = Object.keys(results).slice(1);
+  const rows = [[title, ...Object.keys(results), ...others.map((name) => `÷ ${name}`)]];
+  for (const what of Object.keys(LOADS)) {
+    const all = Object.values(results).map((measured) => measured[what]!);
+    const ours = all[0]![column];
+    rows.push([what, ...all.map(show), ...all.slice(1).map((one) => (ours / one[column]).toFixed(2))]);
+  }
+  return formatTable(rows);
+}
+
+function showLatency({ requestsPerSecond, p50Ms, p99Ms, failed }: LoadResult): string {
+  const times = `${requestsPerSecond.toFixed(0)} (${p50Ms.toFixed(2)} / ${p99Ms.toFixed(2)})`;
+  return failed > 0 ? `${times} ${failed} FAILED` : times;
 }
