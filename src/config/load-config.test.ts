@@ -20,3 +20,23 @@ test("subnets are read from JSON, and what is no network is named", () => {
   for (const bad of ["{", '{"subnet-a":["10.0.0.1/8"]}', '{"vpc-a":[]}', '{"subnet-a":"10.0.0.0/8"}'])
     expect(() => loadConfig({ CATNAP_SUBNETS: bad })).toThrow(/CATNAP_SUBNETS=/);
 });
+
+test("quotas are off, the service's, or the caller's own", () => {
+  expect(loadConfig({}).quotas).toEqual({});
+  expect(loadConfig({ CATNAP_QUOTAS: "service" }).quotas).toMatchObject({
+    images: 100,
+    rates: { SuspendMicrovm: { burst: 2 } },
+  });
+  const own = '{"memoryGB":0.5,"rates":{"RunMicrovm":2.5,"GetMicrovm":{"perSecond":1,"burst":9}}}';
+  expect(loadConfig({ CATNAP_QUOTAS: own }).quotas).toEqual({
+    memoryGB: 0.5,
+    rates: { RunMicrovm: { perSecond: 2.5, burst: 2 }, GetMicrovm: { perSecond: 1, burst: 9 } },
+  });
+  for (const bad of ["on", '{"image":1}', '{"images":-1}', '{"rates":{"Run":1}}', '{"rates":{"RunMicrovm":0}}'])
+    expect(() => loadConfig({ CATNAP_QUOTAS: bad })).toThrow(/CATNAP_QUOTAS=/);
+});
+
+test("what is wrong inside a JSON setting is named by its path", () => {
+  expect(() => loadConfig({ CATNAP_QUOTAS: '{"images":-1}' })).toThrow(/is not valid: images: Too small/);
+  expect(() => loadConfig({ CATNAP_QUOTAS: '{"rates":{"Run":1}}' })).toThrow(/rates.Run: a rate is of no operation/);
+});

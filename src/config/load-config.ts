@@ -12,7 +12,9 @@ export function loadConfig(
     const given = flags[name] ?? environment[option.env];
     const parsed = option.schema.safeParse(given === undefined || given === "" ? option.default : given);
     if (!parsed.success) {
-      const why = parsed.error.issues.map((issue) => issue.message).join("; ");
+      const why = parsed.error.issues
+        .map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message))
+        .join("; ");
       throw new AppError("ERR_CONFIG_INVALID", {
         message: `${option.env}=${JSON.stringify(given)} is not valid: ${why}. ${option.help}`,
       });

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { isNetwork } from "../model/egress-policy.ts";
 import { jsonSetting } from "./json-setting.ts";
+import { quotaSetting } from "./quota-setting.ts";
 
 /**
  * Every setting of the server, once: its environment variable, default, and one-line help. Flags, `catnap up --help`
@@ -146,6 +147,12 @@ export const OPTIONS = {
     schema: z.union([z.literal("off"), z.coerce.number().int().min(0).max(65535)]),
     default: "off",
     help: "Port on 127.0.0.1 of /metrics for Prometheus; 0 picks a free one.",
+  },
+  quotas: {
+    env: "CATNAP_QUOTAS",
+    schema: quotaSetting,
+    default: "off",
+    help: 'Limits of each account: off, service (what the service grants), or JSON: {"images":100,"versionsPerImage":50,"concurrentBuilds":5,"memoryGB":64,"networkConnectors":10,"rates":{"RunMicrovm":5}}.',
   },
   logLevel: {
     env: "CATNAP_LOG_LEVEL",

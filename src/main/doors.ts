@@ -63,11 +63,12 @@ export async function openApi(
   await sweepObjectFiles({ store, objectsDirectory: paths.objects }); // uploads that a crash cut short
   const api = createApiServer({
     services: [
-      createLambdaMicrovmsService({ store, microvms: supervisor, tokens, builds }),
+      createLambdaMicrovmsService({ store, microvms: supervisor, tokens, builds, quotas: config.quotas }),
       createLambdaCoreService({
         store,
         authorizer: createRoleAuthorizer({ store }),
         rebindEgress: (connectorArn) => supervisor.rebindEgress(connectorArn),
+        quotas: config.quotas,
       }),
       createS3Service({ store, objectsDirectory: paths.objects }),
       createIamService({ store }),

@@ -21,3 +21,9 @@ export function connectorLimit(limit: number): ServiceFault {
     BY_CALLER,
   );
 }
+
+export function tooManyRequests(retryAfterSeconds: number): ServiceFault {
+  return new ServiceFault("TooManyRequestsException", "Rate exceeded", {
+    members: { Type: "User", Reason: "CallerRateLimitExceeded", retryAfterSeconds: String(retryAfterSeconds) },
+  });
+}

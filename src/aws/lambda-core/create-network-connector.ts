@@ -16,7 +16,7 @@ import { operatorRoleProblem } from "./operator-role.ts";
  * the service's, and the next read tells ACTIVE, or FAILED with the reason.
  */
 export function createNetworkConnector(dependencies: Dependencies): Operation<CreateConnectorInput, MadeConnector> {
-  const { store, connectorLimit: limit, now } = dependencies;
+  const { store, quotas, now } = dependencies;
   return async (input, context) => {
     const fresh = await newConnector(dependencies, input, context);
     const use = tokenUse("CreateNetworkConnector", { clientToken: input.ClientToken, ...input }, context);
@@ -30,6 +30,7 @@ export function createNetworkConnector(dependencies: Dependencies): Operation<Cr
       if (first) return first;
       if (await findConnector(db, context, { name: fresh.name }))
         throw connectorConflict(`A network connector with the name '${fresh.name}' already exists in this account`);
+      const { networkConnectors: limit } = quotas;
       if (limit !== undefined && (await countConnectors(db, context)) >= limit) throw connectorLimit(limit);
       const row = { ...fresh, created_at: at, modified_at: at };
       await insertConnector(db, row);

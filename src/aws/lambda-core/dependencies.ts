@@ -1,4 +1,5 @@
 import type { Authorizer } from "../../auth/authorizer.ts";
+import type { Quotas } from "../../model/quotas.ts";
 import type { Store } from "../../store/store.ts";
 
 /** What the operations of this service work with. */
@@ -8,8 +9,7 @@ export interface Dependencies {
   readonly authorizer: Authorizer;
   /** Binds the egress of microVMs with this connector again. */
   readonly rebindEgress: (connectorArn: string) => Promise<void>;
-  /** Network connectors of one account in one Region; undefined for as many as there is room for. */
-  readonly connectorLimit: number | undefined;
+  readonly quotas: Quotas;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
+import type { Quotas } from "../../model/quotas.ts";
 import { insertOperatorRole, OPERATOR_ROLE, useLambdaCore, VPC } from "../../../test/fixtures/use-lambda-core.ts";
 import { ACCOUNT, REGION } from "../../../test/fixtures/use-lambda-microvms.ts";
 import { useStore } from "../../../test/support/api-endpoint.ts";
 
-const use = async (options: { connectorLimit?: number } = {}) => {
+const use = async (options: { quotas?: Quotas } = {}) => {
   const store = useStore();
   return { store, ...(await useLambdaCore(store, options)) };
 };
@@ -215,9 +216,18 @@ test("lists page by name, filter after the page and refuse a marker of elsewhere
 });
 
 test("more connectors than the limit are refused", async () => {
-  const { create, call } = await use({ connectorLimit: 1 });
+  const { create, call } = await use({ quotas: { networkConnectors: 1 } });
   await create("one");
   await expect(create("two")).rejects.toMatchObject({ shape: "NetworkConnectorLimitExceededException" });
   await call("DeleteNetworkConnector", { Identifier: "one" });
   await create("two");
+});
+
+test("calls over a rate are told to come back later", async () => {
+  const { call } = await use({ quotas: { rates: { ListNetworkConnectors: { perSecond: 0.0001, burst: 1 } } } });
+  await call("ListNetworkConnectors");
+  await expect(call("ListNetworkConnectors")).rejects.toMatchObject({
+    shape: "TooManyRequestsException",
+    members: { Reason: "CallerRateLimitExceeded", retryAfterSeconds: "10000" },
+  });
 });

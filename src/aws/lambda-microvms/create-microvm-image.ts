@@ -9,6 +9,7 @@ import type { Dependencies } from "./dependencies.ts";
 import { tokenConflict, validation } from "./faults.ts";
 import { remember, replay, tokenUse } from "../client-token.ts";
 import { insertPendingVersion } from "./new-version.ts";
+import { checkBuildQuota, checkImageQuota } from "./quota-rules.ts";
 import { checkTags } from "../tag-rules.ts";
 
 type Output = Omit<CreateMicrovmImageCommandOutput, "$metadata">;
@@ -16,6 +17,7 @@ type Output = Omit<CreateMicrovmImageCommandOutput, "$metadata">;
 export function createMicrovmImage({
   store,
   builds,
+  quotas,
   now,
 }: Dependencies): Operation<CreateMicrovmImageCommandInput, Output> {
   return async (input, context) => {
@@ -44,6 +46,8 @@ export function createMicrovmImage({
           `A MicroVM image with the name '${name}' already exists in this account. Use UpdateMicrovmImage to build a new version of it.`,
         );
       }
+      await checkImageQuota(db, quotas, context);
+      await checkBuildQuota(db, quotas, context);
       await insertImage(db, {
         arn,
         account_id: accountId,

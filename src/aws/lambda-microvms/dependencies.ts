@@ -2,6 +2,7 @@ import type { EndpointTokens } from "../../auth/endpoint-token.ts";
 import type { BuildQueue } from "../../lifecycle/build-queue.ts";
 import type { ImageUse } from "../../lifecycle/image-use.ts";
 import type { MicrovmService } from "../../lifecycle/microvm-service.ts";
+import type { Quotas } from "../../model/quotas.ts";
 import type { Store } from "../../store/store.ts";
 
 /** What the operations of this service work with. */
@@ -11,6 +12,7 @@ export interface Dependencies {
   readonly tokens: EndpointTokens;
   readonly builds: BuildQueue;
   readonly imageUse: ImageUse;
+  readonly quotas: Quotas;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }

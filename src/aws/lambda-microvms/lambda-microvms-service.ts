@@ -2,6 +2,8 @@ import * as schemas from "@aws-sdk/client-lambda-microvms";
 import { ImageUse } from "../../lifecycle/image-use.ts";
 import { describeViolations, findViolations } from "../../model/constraint-check.ts";
 import { CONSTRAINTS, type OperationName } from "../../model/constraints.ts";
+import { NO_QUOTAS } from "../../model/quotas.ts";
+import { RateLimiter } from "../rate-limiter.ts";
 import type { Operation, ServiceDefinition } from "../service.ts";
 import { createMicrovmAuthToken } from "./create-microvm-auth-token.ts";
 import { createMicrovmImage } from "./create-microvm-image.ts";
@@ -21,6 +23,7 @@ import { listMicrovmImageVersions } from "./list-microvm-image-versions.ts";
 import { listMicrovmImages } from "./list-microvm-images.ts";
 import { listMicrovms } from "./list-microvms.ts";
 import { listTags } from "./list-tags.ts";
+import { throttled } from "./quota-rules.ts";
 import { resumeMicrovm } from "./resume-microvm.ts";
 import { runMicrovm } from "./run-microvm.ts";
 import { suspendMicrovm } from "./suspend-microvm.ts";
@@ -30,11 +33,17 @@ import { untagResource } from "./untag-resource.ts";
 import { updateMicrovmImageVersion } from "./update-microvm-image-version.ts";
 import { updateMicrovmImage } from "./update-microvm-image.ts";
 
-export type LambdaMicrovmsOptions = Omit<Dependencies, "imageUse" | "now"> & Partial<Pick<Dependencies, "now">>;
+export type LambdaMicrovmsOptions = Omit<Dependencies, "imageUse" | "quotas" | "now"> &
+  Partial<Pick<Dependencies, "quotas" | "now">>;
 
 /** AWS Lambda MicroVMs: every operation of the SDK's model. */
 export function createLambdaMicrovmsService(options: LambdaMicrovmsOptions): ServiceDefinition {
-  const dependencies: Dependencies = { imageUse: new ImageUse(), now: Date.now, ...options };
+  const dependencies: Dependencies = {
+    imageUse: new ImageUse(),
+    now: Date.now,
+    ...options,
+    quotas: options.quotas ?? NO_QUOTAS,
+  };
   const operations: Record<OperationName, Operation> = {
     CreateMicrovmImage: createMicrovmImage(dependencies),
     UpdateMicrovmImage: updateMicrovmImage(dependencies),
@@ -61,15 +70,25 @@ export function createLambdaMicrovmsService(options: LambdaMicrovmsOptions): Ser
     UntagResource: untagResource(dependencies),
     ListTags: listTags(dependencies),
   };
+  const rates = new RateLimiter(dependencies.quotas, dependencies.now);
   const checked = Object.entries(operations).map(([name, operation]) => [
     name,
-    withShapeCheck(name as OperationName, operation),
+    withRate(rates, name, withShapeCheck(name as OperationName, operation)),
   ]);
   return {
     signingName: "lambda",
     protocol: "restJson1",
     schemas,
     operations: Object.fromEntries(checked) as Record<OperationName, Operation>,
+  };
+}
+
+/** Every call counts, also one that is refused for what it asks. */
+function withRate(rates: RateLimiter, name: string, operation: Operation): Operation {
+  return async (input, context) => {
+    const retryAfterSeconds = rates.take(context.accountId, name);
+    if (retryAfterSeconds !== undefined) throw throttled(name, retryAfterSeconds);
+    return operation(input, context);
   };
 }
 

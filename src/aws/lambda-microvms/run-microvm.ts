@@ -13,6 +13,7 @@ import type { BuildSettings } from "./build-settings.ts";
 import { checkConnectors, requireConnectors } from "./connector-rules.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { tokenConflict, validation } from "./faults.ts";
+import { checkMemoryQuota } from "./quota-rules.ts";
 import { isRunHookEnabled } from "./hook-rules.ts";
 import { remember, replay, tokenUse, type TokenUse } from "../client-token.ts";
 import { RUNNABLE_IMAGE_STATES } from "./image-states.ts";
@@ -77,7 +78,7 @@ async function start(
   context: OperationContext,
   use?: TokenUse,
 ): Promise<Output> {
-  const { microvms, imageUse, now } = dependencies;
+  const { microvms, imageUse, quotas, now } = dependencies;
   const arn = must(input.imageIdentifier, "an image");
   // held until the microVM is on record, so that a deletion of the image cannot miss it
   using _ = imageUse.begin(arn);
@@ -103,7 +104,10 @@ async function start(
     runHookPayload: input.runHookPayload,
   };
   // a retry with the same token must find this microVM, whenever the server was killed
-  const view = await microvms.run(request, (db, started) => remember(db, use, microvmOutput(started), now()));
+  const view = await microvms.run(request, async (db, started) => {
+    await checkMemoryQuota(db, quotas, request);
+    await remember(db, use, microvmOutput(started), now());
+  });
   return microvmOutput(view);
 }
 

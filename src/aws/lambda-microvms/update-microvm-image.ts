@@ -12,6 +12,7 @@ import { checkImageArn, requireImage } from "./image-lookup.ts";
 import { busy, STABLE_IMAGE_STATES } from "./image-states.ts";
 import { imageSummary } from "./image-view.ts";
 import { insertPendingVersion } from "./new-version.ts";
+import { checkBuildQuota, checkVersionQuota } from "./quota-rules.ts";
 
 type Output = Omit<UpdateMicrovmImageCommandOutput, "$metadata">;
 
@@ -19,6 +20,7 @@ type Output = Omit<UpdateMicrovmImageCommandOutput, "$metadata">;
 export function updateMicrovmImage({
   store,
   builds,
+  quotas,
   now,
 }: Dependencies): Operation<UpdateMicrovmImageCommandInput, Output> {
   return async (input, context) => {
@@ -37,6 +39,8 @@ export function updateMicrovmImage({
       const image = await requireImage(db, context, identifier);
       await requireConnectors(db, settings.egressNetworkConnectors);
       if (!(await moveImage(db, image.arn, { from: STABLE_IMAGE_STATES, to: "UPDATING", at }))) throw busy(image);
+      await checkVersionQuota(db, quotas, image.arn);
+      await checkBuildQuota(db, quotas, { accountId: image.account_id, region: image.region });
       const number = image.last_version + 1;
       await setLastVersion(db, image.arn, number);
       const made = await insertPendingVersion(db, { imageArn: image.arn, number, settings, at }, builds.target);
