@@ -98,6 +98,10 @@ class Build {
 
   async run(): Promise<BuildOutcome> {
     const { tools, buildah, request, log, work, signal } = this.#parts;
+    const { architecture } = tools.engine.capabilities;
+    log.line(`built for ${architecture}, the architecture of this host`);
+    const others = request.architectures.filter((wanted) => wanted !== architecture);
+    if (others.length > 0) log.line(`not for ${others.join(", ")}, which the image asks for`);
     const tier = must(sizeTier(request.memoryMiB), `a size tier of ${request.memoryMiB} MiB`);
     const archive = join(work, "artifact.zip");
     const context = join(work, "context");

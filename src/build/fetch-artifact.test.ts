@@ -12,6 +12,7 @@ import type { BuildRequest } from "./image-builder.ts";
 
 const REQUEST: BuildRequest = {
   buildId: "build-1",
+  architectures: [],
   egress: { kind: "internet" as const },
   imageName: "app",
   imageArn: "arn:aws:lambda:us-east-1:123456789012:microvm-image:app",

@@ -15,6 +15,8 @@ export interface BuildRequest {
   readonly memoryMiB: number;
   readonly environment: Readonly<Record<string, string>>;
   readonly allCapabilities: boolean;
+  /** Architectures that the image asks for; it is built for the host's whatever they are. */
+  readonly architectures: readonly string[];
   /** The enabled ones. */
   readonly hooks?: HookSettings | undefined;
   /** Of the machines that the build starts; the steps of the Dockerfile have the host's network. */

@@ -38,5 +38,5 @@ test("quotas are off, the service's, or the caller's own", () => {
 
 test("what is wrong inside a JSON setting is named by its path", () => {
   expect(() => loadConfig({ CATNAP_QUOTAS: '{"images":-1}' })).toThrow(/is not valid: images: Too small/);
-  expect(() => loadConfig({ CATNAP_QUOTAS: '{"rates":{"Run":1}}' })).toThrow(/rates.Run: a rate is of no operation/);
+  expect(() => loadConfig({ CATNAP_QUOTAS: '{"rates":{"Run":1}}' })).toThrow(/is not valid: rates.Run: /);
 });

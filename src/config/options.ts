@@ -148,6 +148,12 @@ export const OPTIONS = {
     default: "off",
     help: "Port on 127.0.0.1 of /metrics for Prometheus; 0 picks a free one.",
   },
+  strictArchitecture: {
+    env: "CATNAP_STRICT_ARCHITECTURE",
+    schema: z.enum(["off", "on"]),
+    default: "off",
+    help: "on refuses images that ask for another architecture than this host's; off builds them for this host and says so.",
+  },
   quotas: {
     env: "CATNAP_QUOTAS",
     schema: quotaSetting,

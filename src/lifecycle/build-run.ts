@@ -16,6 +16,7 @@ interface StoredSettings {
   readonly egressNetworkConnectors?: readonly string[];
   readonly resources?: readonly { readonly minimumMemoryInMiB: number }[];
   readonly additionalOsCapabilities?: readonly string[];
+  readonly cpuConfigurations?: readonly { readonly architecture: string }[];
   readonly hooks?: HooksMember;
   readonly environmentVariables?: Readonly<Record<string, string>>;
 }
@@ -68,6 +69,7 @@ async function buildRequest({ store, paths, egressOf }: ImageWork, build: BuildR
       AWS_REGION: row.region,
     },
     allCapabilities: settings.additionalOsCapabilities?.includes("ALL") ?? false,
+    architectures: settings.cpuConfigurations?.map(({ architecture }) => architecture) ?? [],
     hooks: readHooks(settings.hooks),
     egress: await egressOf(settings.egressNetworkConnectors ?? []),
     directory: buildDirectory(paths, build.build_id),

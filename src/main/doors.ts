@@ -63,7 +63,14 @@ export async function openApi(
   await sweepObjectFiles({ store, objectsDirectory: paths.objects }); // uploads that a crash cut short
   const api = createApiServer({
     services: [
-      createLambdaMicrovmsService({ store, microvms: supervisor, tokens, builds, quotas: config.quotas }),
+      createLambdaMicrovmsService({
+        store,
+        microvms: supervisor,
+        tokens,
+        builds,
+        quotas: config.quotas,
+        isArchitectureStrict: config.strictArchitecture === "on",
+      }),
       createLambdaCoreService({
         store,
         authorizer: createRoleAuthorizer({ store }),

@@ -21,6 +21,7 @@ const clientToken = text(1, 128);
 const connectorArn = text(1, 2048);
 const toggle = oneOf("ENABLED", "DISABLED");
 const port = integer(1, 65535);
+const architecture = oneOf("ARM_64", "X86_64");
 const tagKey = text(1, 128, TAG_PATTERN);
 const tags = map(tagKey, text(0, 256, TAG_PATTERN));
 const page = { maxResults: integer(1, 50), nextToken: text() };
@@ -62,7 +63,8 @@ const buildMembers = {
   "codeArtifact!": union({ uri: word }),
   logging,
   egressNetworkConnectors: list(connectorArn, 0, 1),
-  cpuConfigurations: list(structure({ "architecture!": oneOf("ARM_64") })),
+  // wider than the model, which knows ARM_64 only: a host of one's own may be either
+  cpuConfigurations: list(structure({ "architecture!": architecture })),
   resources: list(structure({ "minimumMemoryInMiB!": integer() }), 0, 1),
   additionalOsCapabilities: list(oneOf("ALL")),
   hooks,
@@ -99,8 +101,8 @@ export const CONSTRAINTS = {
   ListMicrovmImageBuilds: structure({
     ...page,
     ...imageVersion,
-    // wider than the model, which knows ARM_64 and GRAVITON only: our builds say what they were made on
-    architecture: oneOf("ARM_64", "X86_64"),
+    // wider than the model, which knows GRAVITON only: our builds say what they were made on
+    architecture,
     chipset: oneOf("GRAVITON", "GENERIC"),
     chipsetGeneration: word,
   }),

@@ -1,3 +1,5 @@
+export type Architecture = "X86_64" | "ARM_64";
+
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 

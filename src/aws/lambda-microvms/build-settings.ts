@@ -1,4 +1,10 @@
-import type { CreateMicrovmImageCommandInput, UpdateMicrovmImageCommandInput } from "@aws-sdk/client-lambda-microvms";
+import type {
+  CpuConfiguration,
+  CreateMicrovmImageCommandInput,
+  UpdateMicrovmImageCommandInput,
+} from "@aws-sdk/client-lambda-microvms";
+import { describeViolations } from "../../model/constraint-check.ts";
+import type { Architecture } from "../../model/sizes.ts";
 import { managedConnectorArn } from "../../model/connectors.ts";
 import { DEFAULT_MEMORY_MIB, SUPPORTED_MEMORY_MIB } from "../../model/sizes.ts";
 import { must } from "../../util/assert.ts";
@@ -15,9 +21,11 @@ const S3_URI = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/.+$/s;
 
 /**
  * The build half of a create or update request, checked beyond its shape and with the defaults that
- * GetMicrovmImageVersion reads back (observed 2.1). Nothing is taken over from earlier versions.
+ * GetMicrovmImageVersion reads back (observed 2.1). Nothing is taken over from earlier versions. `only`: the one
+ * architecture that may be asked for; any may without it, and the build says what it was made on.
  */
-export function buildSettings(input: BuildInput, context: OperationContext) {
+export function buildSettings(input: BuildInput, context: OperationContext, { only }: { only?: Architecture } = {}) {
+  if (only !== undefined) checkArchitecture(input.cpuConfigurations ?? [], only);
   const baseImageArn = must(input.baseImageArn, "a base image");
   const baseImageVersion = resolveBaseVersion({
     arn: baseImageArn,
@@ -49,6 +57,14 @@ export function buildSettings(input: BuildInput, context: OperationContext) {
 
 /** As stored in `request_json` of a version. */
 export type BuildSettings = ReturnType<typeof buildSettings>;
+
+function checkArchitecture(wanted: readonly CpuConfiguration[], only: Architecture): void {
+  const index = wanted.findIndex(({ architecture }) => architecture !== only);
+  if (index < 0) return;
+  const path = `cpuConfigurations.${index + 1}.member.architecture`;
+  const rule = `Value at '${path}' failed to satisfy constraint: Member must satisfy enum value set: [${only}]`;
+  throw validation(describeViolations([rule]));
+}
 
 function checkArtifact(input: BuildInput): void {
   if (!S3_URI.test(input.codeArtifact?.uri ?? "")) {

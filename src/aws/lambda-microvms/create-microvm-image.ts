@@ -17,13 +17,16 @@ type Output = Omit<CreateMicrovmImageCommandOutput, "$metadata">;
 export function createMicrovmImage({
   store,
   builds,
+  isArchitectureStrict,
   quotas,
   now,
 }: Dependencies): Operation<CreateMicrovmImageCommandInput, Output> {
   return async (input, context) => {
     const { accountId, region } = context;
     const name = must(input.name, "an image name");
-    const settings = buildSettings(input, context);
+    const settings = buildSettings(input, context, {
+      only: isArchitectureStrict ? builds.target.architecture : undefined,
+    });
     const tags = checkTags(input.tags ?? {}, validation);
     const arn = imageArn({ region, account: accountId, name });
     const use = tokenUse("CreateMicrovmImage", input, context);

@@ -13,6 +13,8 @@ export interface Dependencies {
   readonly builds: BuildQueue;
   readonly imageUse: ImageUse;
   readonly quotas: Quotas;
+  /** Refuses images for an architecture that this host is not. */
+  readonly isArchitectureStrict: boolean;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }

@@ -33,14 +33,15 @@ import { untagResource } from "./untag-resource.ts";
 import { updateMicrovmImageVersion } from "./update-microvm-image-version.ts";
 import { updateMicrovmImage } from "./update-microvm-image.ts";
 
-export type LambdaMicrovmsOptions = Omit<Dependencies, "imageUse" | "quotas" | "now"> &
-  Partial<Pick<Dependencies, "quotas" | "now">>;
+type Optional = "quotas" | "isArchitectureStrict" | "now";
+export type LambdaMicrovmsOptions = Omit<Dependencies, "imageUse" | Optional> & Partial<Pick<Dependencies, Optional>>;
 
 /** AWS Lambda MicroVMs: every operation of the SDK's model. */
 export function createLambdaMicrovmsService(options: LambdaMicrovmsOptions): ServiceDefinition {
   const dependencies: Dependencies = {
     imageUse: new ImageUse(),
     now: Date.now,
+    isArchitectureStrict: false,
     ...options,
     quotas: options.quotas ?? NO_QUOTAS,
   };

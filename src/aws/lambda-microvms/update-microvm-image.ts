@@ -20,12 +20,15 @@ type Output = Omit<UpdateMicrovmImageCommandOutput, "$metadata">;
 export function updateMicrovmImage({
   store,
   builds,
+  isArchitectureStrict,
   quotas,
   now,
 }: Dependencies): Operation<UpdateMicrovmImageCommandInput, Output> {
   return async (input, context) => {
     const identifier = checkImageArn(must(input.imageIdentifier, "an image"));
-    const settings = buildSettings(input, context);
+    const settings = buildSettings(input, context, {
+      only: isArchitectureStrict ? builds.target.architecture : undefined,
+    });
     const use = tokenUse("UpdateMicrovmImage", input, context);
     const { response, buildId } = await store.db.transaction().execute(async (db) => {
       const at = now();
