@@ -136,11 +136,14 @@ class Build {
     const { hooks } = request;
     const readyLimitMs = tools.config.readyTimeoutSeconds * 1000;
     const boot: BootTools = { ...tools, acquireSlot: () => this.#acquireSlot(), log, signal, readyLimitMs };
-    const { template, outputOffset } = await this.#phase("boot and snapshot", () =>
-      bootAndSnapshot(boot, { directory: request.directory, rootfs, container, tier, hooks }),
-    );
-    if (hooks?.validate !== undefined)
-      await this.#phase("validate", () => validateSnapshot(boot, { template, rootfs, hooks, outputOffset }));
+    const template = await tellInstalled(rootfs, async () => {
+      const snapshot = await this.#phase("boot and snapshot", () =>
+        bootAndSnapshot(boot, { directory: request.directory, rootfs, container, tier, hooks }),
+      );
+      if (hooks?.validate !== undefined)
+        await this.#phase("validate", () => validateSnapshot(boot, { ...snapshot, rootfs, hooks }));
+      return snapshot.template;
+    });
     return { image: { template, rootfs, container, hooks }, sizes: await measureSizes(template, rootfs) };
   }
 
@@ -167,14 +170,30 @@ class Build {
   }
 }
 
-/** Bytes on disk, holes not counted (contract 3.3). */
+/** A build that fails from here on tells how much code it had installed (contract 3.3). */
+async function tellInstalled<T>(rootfs: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!(cause instanceof BuildFailure)) throw cause;
+    const { failureCode, reason } = cause;
+    throw new BuildFailure(failureCode, reason, { cause, codeInstallBytes: await bytesOnDisk(rootfs) });
+  }
+}
+
+/** Holes are not counted. */
+async function bytesOnDisk(file: string): Promise<number> {
+  return (await stat(file)).blocks * 512;
+}
+
+/** Contract 3.3. */
 async function measureSizes(template: TemplateFiles, rootfs: string): Promise<SnapshotSizes> {
   const files = [
     join(template.directory, ENGINE_FILES.templateMemory),
     rootfs,
     join(template.directory, ENGINE_FILES.templateUpper),
   ];
-  const [memory, code, disk] = await Promise.all(files.map(async (file) => (await stat(file)).blocks * 512));
+  const [memory, code, disk] = await Promise.all(files.map(bytesOnDisk));
   return { memorySnapshotSizeInBytes: memory, codeInstallSizeInBytes: code, diskSnapshotSizeInBytes: disk };
 }
 

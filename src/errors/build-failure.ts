@@ -17,10 +17,17 @@ export type BuildFailureCode =
 export class BuildFailure extends AppError {
   readonly failureCode: BuildFailureCode;
   readonly reason: string;
+  /** Bytes of the code that had been installed by then, where it had been (contract 3.3). */
+  readonly codeInstallBytes: number | undefined;
 
-  constructor(failureCode: BuildFailureCode, reason: string, options: { cause?: unknown } = {}) {
+  constructor(
+    failureCode: BuildFailureCode,
+    reason: string,
+    options: { cause?: unknown; codeInstallBytes?: number } = {},
+  ) {
     super("ERR_BUILD", { message: reason, cause: options.cause, details: { failureCode } });
     this.failureCode = failureCode;
     this.reason = reason;
+    this.codeInstallBytes = options.codeInstallBytes;
   }
 }

@@ -105,7 +105,13 @@ function recordFailure({ store, now }: ImageWork, build: BuildRow, failure: Buil
   return store.db.transaction().execute(async (db) => {
     const at = now();
     // the reason is on the build alone, as at the service (contract 3.3)
-    await updateBuild(db, build.build_id, { state: "FAILED", state_reason: failure.reason });
+    const { reason, codeInstallBytes } = failure;
+    const sizes = codeInstallBytes === undefined ? null : { codeInstallSizeInBytes: codeInstallBytes };
+    await updateBuild(db, build.build_id, {
+      state: "FAILED",
+      state_reason: reason,
+      sizes_json: sizes && JSON.stringify(sizes),
+    });
     await setVersionState(db, keyOf(build), { state: "FAILED", status: "INACTIVE", at });
     await moveImage(db, build.image_arn, { from: ["CREATING"], to: "CREATE_FAILED", at });
     await moveImage(db, build.image_arn, { from: ["UPDATING"], to: "UPDATE_FAILED", at });

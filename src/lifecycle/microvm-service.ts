@@ -1,6 +1,7 @@
 import type { Kysely } from "kysely";
 import type { GuestLink } from "../guest-link/guest-link.ts";
 import type { MicrovmState } from "../model/states.ts";
+import type { MicrovmOwner, MicrovmPage } from "../store/microvm-store.ts";
 import type { Database } from "../store/tables.ts";
 
 export interface IdlePolicy {
@@ -44,7 +45,8 @@ export interface MicrovmService {
    */
   run(request: RunRequest, also?: (db: Kysely<Database>, view: MicrovmView) => Promise<void>): Promise<MicrovmView>;
   get(microvmId: string): Promise<MicrovmView | undefined>;
-  list(filter: { accountId: string; imageArn?: string; imageVersion?: string }): Promise<MicrovmView[]>;
+  /** TERMINATED ones included, as long as they are remembered. */
+  list(owner: MicrovmOwner, page: MicrovmPage): Promise<MicrovmView[]>;
   /** Resolves once SUSPENDING is recorded; "wrong-state" when PENDING, TERMINATING or TERMINATED. */
   suspend(microvmId: string): Promise<"accepted" | "wrong-state">;
   resume(microvmId: string): Promise<"accepted" | "wrong-state">;

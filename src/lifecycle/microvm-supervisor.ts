@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Kysely } from "kysely";
+import type { MicrovmOwner, MicrovmPage } from "../store/microvm-store.ts";
 import type { Database } from "../store/tables.ts";
 import { runLimited } from "../util/run-limited.ts";
 import type { LifeContext, StoredMachine } from "./life-context.ts";
@@ -78,8 +79,9 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
     return row === undefined ? undefined : viewOf(row);
   }
 
-  async list(filter: { accountId: string; imageArn?: string; imageVersion?: string }): Promise<MicrovmView[]> {
-    return (await this.#options.store.list(filter)).map(viewOf);
+  async list(owner: MicrovmOwner, page: MicrovmPage): Promise<MicrovmView[]> {
+    const rows = await this.#options.store.list(owner, page);
+    return rows.map((row) => viewOf(this.#byId.get(row.id)?.row ?? row)); // as get tells it
   }
 
   async suspend(microvmId: string): Promise<"accepted" | "wrong-state"> {

@@ -123,3 +123,12 @@ test("no value makes the check throw, of whatever type its members are", () => {
     }),
   );
 });
+
+test("a character beyond the basic plane counts as one", () => {
+  const run = { imageIdentifier: "arn", runHookPayload: "😀".repeat(4096) };
+  expect(findViolations(CONSTRAINTS.RunMicrovm, run)).toEqual([]);
+  expect(findViolations(CONSTRAINTS.RunMicrovm, { ...run, runHookPayload: `${run.runHookPayload}x` })).toEqual([
+    "Value at 'runHookPayload' failed to satisfy constraint: Member must have length less than or equal to 4096",
+  ]);
+  expect(findViolations(CONSTRAINTS.RunMicrovm, { ...run, runHookPayload: "\ud83d".repeat(4097) })).toHaveLength(1);
+});

@@ -38,13 +38,21 @@ function stringRules(shape: StringShape, value: unknown): string[] {
   if (typeof value !== "string") return ["Member must be a string"];
   if (shape.oneOf)
     return shape.oneOf.includes(value) ? [] : [`Member must satisfy enum value set: [${shape.oneOf.join(", ")}]`];
-  const broken = brokenLengths(shape, value.length, "length");
+  const broken = brokenLengths(shape, characters(value, shape.max), "length");
   // a pattern is only worth running on a value of acceptable size
   if (broken.length === 0 && shape.pattern && !shape.pattern.regexp.test(value)) {
     broken.push(`Member must satisfy regular expression pattern: ${shape.pattern.source}`);
   }
   return broken;
 }
+
+/** Characters as people count them, not UTF-16 units: an emoji is one. Counted only where that can make a difference. */
+function characters(value: string, max: number | undefined): number {
+  if (value.length === 0 || max === undefined || value.length <= max) return value.length;
+  return value.length > 2 * max ? value.length : value.length - (value.match(SURROGATE_PAIR)?.length ?? 0);
+}
+
+const SURROGATE_PAIR = /[\uD800-\uDBFF][\uDC00-\uDFFF]/g;
 
 function integerRules(shape: IntegerShape, value: unknown): string[] {
   if (typeof value !== "number" || !Number.isSafeInteger(value)) return ["Member must be an integer"];

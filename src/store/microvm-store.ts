@@ -6,6 +6,18 @@ export type MicrovmRow = Selectable<Database["microvms"]>;
 export type NewMicrovmRow = Insertable<Database["microvms"]>;
 export type MicrovmChange = Updateable<Database["microvms"]>;
 
+export interface MicrovmOwner {
+  readonly accountId: string;
+  readonly region: string;
+}
+
+/** Oldest first, so that microVMs started while somebody pages come at the end. */
+export interface MicrovmPage {
+  /** The last one of the page before; epoch milliseconds. */
+  readonly after?: { readonly startedAt: number; readonly id: string };
+  readonly limit: number;
+}
+
 /** Rows of microVMs; each call is one committed statement. */
 export function microvmStore({ db }: Store) {
   return {
@@ -22,11 +34,18 @@ export function microvmStore({ db }: Store) {
     find(id: string): Promise<MicrovmRow | undefined> {
       return db.selectFrom("microvms").selectAll().where("id", "=", id).executeTakeFirst();
     },
-    list(filter: { accountId: string; imageArn?: string; imageVersion?: string }): Promise<MicrovmRow[]> {
-      let query = db.selectFrom("microvms").selectAll().where("account_id", "=", filter.accountId);
-      if (filter.imageArn !== undefined) query = query.where("image_arn", "=", filter.imageArn);
-      if (filter.imageVersion !== undefined) query = query.where("image_version", "=", filter.imageVersion);
-      return query.orderBy("started_at", "desc").orderBy("id").execute();
+    list(owner: MicrovmOwner, page: MicrovmPage): Promise<MicrovmRow[]> {
+      let query = db
+        .selectFrom("microvms")
+        .selectAll()
+        .where("account_id", "=", owner.accountId)
+        .where("region", "=", owner.region);
+      const { after } = page;
+      if (after !== undefined)
+        query = query.where((where) =>
+          where(where.refTuple("started_at", "id"), ">", where.tuple(after.startedAt, after.id)),
+        );
+      return query.orderBy("started_at").orderBy("id").limit(page.limit).execute();
     },
     listLive(hostId: string): Promise<MicrovmRow[]> {
       return db

@@ -1,48 +1,13 @@
-import { readFile } from "node:fs/promises";
-import { globSync } from "node:fs";
-import { join } from "node:path";
 import { expect, test } from "vitest";
-import { PROJECT } from "../support/project.ts";
+import { publishedModelFile, readPublishedModel, type PublishedShape } from "../support/published-model.ts";
 import { operationNames } from "../../src/aws/operation-names.ts";
 import { readServiceModel, requiredMembers } from "../../src/aws/protocol/service-model.ts";
 import * as schemas from "../../src/aws/lambda-core/schemas.ts";
 
 /* The AWS CLI carries the published model of the service; ours must say the same of everything that goes over the wire. */
 
-const [file] = globSync(
-  join(PROJECT, ".cache/awscli/lib/*/site-packages/awscli/botocore/data/lambda-core/*/service-2.json"),
-);
-if (file === undefined) console.warn("SKIPPED: the AWS CLI is missing; run ./dev setup");
-
-interface PublishedMember {
-  readonly shape: string;
-  readonly location?: string;
-  readonly locationName?: string;
-}
-
-interface PublishedShape {
-  readonly type: string;
-  readonly required?: readonly string[];
-  readonly members?: Readonly<Record<string, PublishedMember>>;
-  readonly error?: { readonly httpStatusCode: number };
-  readonly exception?: boolean;
-}
-
-interface PublishedModel {
-  readonly operations: Readonly<
-    Record<
-      string,
-      {
-        readonly http: { readonly method: string; readonly requestUri: string; readonly responseCode: number };
-        readonly input: { readonly shape: string };
-        readonly output: { readonly shape: string };
-      }
-    >
-  >;
-  readonly shapes: Readonly<Record<string, PublishedShape>>;
-}
-
-const published = async () => JSON.parse(await readFile(file ?? "", "utf8")) as PublishedModel;
+const file = publishedModelFile("lambda-core");
+const published = () => readPublishedModel(file);
 const model = readServiceModel(schemas);
 type Schema = (typeof model.errors extends ReadonlyMap<string, infer E> ? E : never)["schema"];
 

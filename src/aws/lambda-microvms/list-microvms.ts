@@ -1,10 +1,11 @@
 import type { ListMicrovmsCommandInput, ListMicrovmsCommandOutput } from "@aws-sdk/client-lambda-microvms";
 import type { MicrovmView } from "../../lifecycle/microvm-service.ts";
 import { formatImageVersion, parseImageVersion } from "../../model/ids.ts";
+import type { MicrovmPage } from "../../store/microvm-store.ts";
 import type { Operation } from "../service.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { checkImageArn } from "./image-lookup.ts";
-import { listPage } from "./list-page.ts";
+import { listPage, numericPosition } from "./list-page.ts";
 
 export function listMicrovms({
   microvms,
@@ -15,26 +16,20 @@ export function listMicrovms({
     const { items, nextToken } = await listPage(
       input,
       ["ListMicrovms", accountId, region],
-      async ({ after, limit }) => {
-        const mine = (await microvms.list({ accountId })).filter((view) => view.region === region);
-        const ordered = mine
-          .map((view) => ({ view, position: positionOf(view) }))
-          .toSorted((a, b) => (a.position < b.position ? -1 : 1));
-        return ordered.filter(({ position }) => after === undefined || position > after).slice(0, limit);
-      },
-      ({ position }) => position,
+      ({ after, limit }) => microvms.list({ accountId, region }, { after: readPosition(after), limit }),
+      (view) => `${view.startedAt.getTime()} ${view.microvmId}`,
     );
     const wanted = items
-      .map(({ view }) => view)
       .filter((view) => imageArn === undefined || view.imageArn === imageArn)
       .filter((view) => imageVersion === undefined || view.imageVersion === imageVersion);
     return { items: wanted.map(summary), nextToken };
   };
 }
 
-/** Oldest first, so that microVMs started while somebody pages come at the end. */
-function positionOf(view: MicrovmView): string {
-  return `${String(view.startedAt.getTime()).padStart(15, "0")} ${view.microvmId}`;
+function readPosition(position: string | undefined): MicrovmPage["after"] {
+  if (position === undefined) return undefined;
+  const [startedAt, id = ""] = position.split(" ");
+  return { startedAt: numericPosition(startedAt) ?? 0, id };
 }
 
 function spellVersion(text: string): string {

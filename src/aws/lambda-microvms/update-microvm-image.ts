@@ -1,6 +1,8 @@
 import type { UpdateMicrovmImageCommandInput, UpdateMicrovmImageCommandOutput } from "@aws-sdk/client-lambda-microvms";
+import { parseImageArn } from "../../model/arn.ts";
+import { parseImageVersion } from "../../model/ids.ts";
 import { findImage, moveImage, setLastVersion } from "../../store/image-store.ts";
-import { latestVersions } from "../../store/version-store.ts";
+import { findVersion, latestVersions } from "../../store/version-store.ts";
 import { must } from "../../util/assert.ts";
 import type { Operation } from "../service.ts";
 import { buildSettings } from "./build-settings.ts";
@@ -24,8 +26,10 @@ export function updateMicrovmImage({
   quotas,
   now,
 }: Dependencies): Operation<UpdateMicrovmImageCommandInput, Output> {
-  return async (input, context) => {
+  return async (input, caller) => {
     const identifier = checkImageArn(must(input.imageIdentifier, "an image"));
+    // an image is built in its own Region, whatever Region the client is set to
+    const context = { ...caller, region: parseImageArn(identifier)?.region ?? caller.region };
     const settings = buildSettings(input, context, {
       only: isArchitectureStrict ? builds.target.architecture : undefined,
     });
@@ -34,8 +38,10 @@ export function updateMicrovmImage({
       const at = now();
       const first = await replay<Output>(db, use, {
         now: at,
-        stillExists: async ({ imageArn, createdAt }) =>
-          (await findImage(db, context, imageArn ?? ""))?.created_at === createdAt?.getTime(),
+        // the version it speaks of may be deleted since, and its number is never used again
+        stillExists: async ({ imageArn = "", imageVersion = "", createdAt }) =>
+          (await findImage(db, context, imageArn))?.created_at === createdAt?.getTime() &&
+          (await findVersion(db, imageArn, parseImageVersion(imageVersion) ?? 0)) !== undefined,
         conflict: tokenConflict,
       });
       if (first) return { response: first, buildId: undefined };

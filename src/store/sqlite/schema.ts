@@ -70,4 +70,10 @@ CREATE TABLE network_connectors (
 ) STRICT;
 CREATE UNIQUE INDEX network_connectors_by_name ON network_connectors (account_id, region, name) WHERE deleted_at IS NULL;
 `,
+  `
+CREATE INDEX images_by_name ON images (account_id, region, name);
+CREATE INDEX image_builds_by_version ON image_builds (image_arn, version);
+CREATE INDEX microvms_by_start ON microvms (account_id, region, started_at, id);
+CREATE INDEX idempotency_by_age ON idempotency (created_at);
+`,
 ];
