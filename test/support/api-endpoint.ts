@@ -41,7 +41,13 @@ export async function useApiEndpoint(
 ): Promise<ApiEndpoint> {
   const lines: object[] = [];
   const log = { info: (values: object) => void lines.push(values), error: (values: object) => void lines.push(values) };
-  const server = createApiServer({ services, credentials: testCredentials, baseDomains: ["localhost"], log, ...options });
+  const server = createApiServer({
+    services,
+    credentials: testCredentials,
+    baseDomains: ["localhost"],
+    log,
+    ...options,
+  });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(async () => {
     server.closeAllConnections();
