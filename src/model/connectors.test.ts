@@ -5,6 +5,7 @@ import {
   MANAGED_CONNECTORS,
   managedConnectorArn,
   parseConnectorArn,
+  publicPorts,
   type ManagedConnector,
 } from "./connectors.ts";
 
@@ -31,6 +32,22 @@ test("names of the managed family that do not exist are told apart from malforme
     "unknown-managed",
   );
   expect(parseConnectorArn("ALL_INGRESS").kind).toBe("malformed");
+});
+
+test("a public port is part of the connector's name", () => {
+  const named = (name: string) => managedConnectorArn("us-east-1", name as ManagedConnector);
+  expect(parseConnectorArn(named("PUBLIC_INGRESS_3000"))).toEqual({
+    kind: "public-port",
+    port: 3000,
+    region: "us-east-1",
+  });
+  for (const name of ["PUBLIC_INGRESS", "PUBLIC_INGRESS_", "PUBLIC_INGRESS_0", "PUBLIC_INGRESS_080"])
+    expect(parseConnectorArn(named(name)).kind).toBe("unknown-managed");
+  for (const name of ["PUBLIC_INGRESS_65536", "PUBLIC_INGRESS_1e3", "public_ingress_80"])
+    expect(parseConnectorArn(named(name)).kind).toBe("unknown-managed");
+  expect(publicPorts([named("HTTP_INGRESS"), named("PUBLIC_INGRESS_65535"), named("PUBLIC_INGRESS_1")])).toEqual([
+    65535, 1,
+  ]);
 });
 
 test("no text makes the parser throw", () => {

@@ -15,11 +15,15 @@ export type ConnectorDirection = (typeof MANAGED_CONNECTORS)[ManagedConnector];
 
 export type ParsedConnector =
   | { readonly kind: "managed"; readonly name: ManagedConnector; readonly region: string }
+  /** Ours: opens one port to anybody, without a token (`PUBLIC_INGRESS_<port>`). */
+  | { readonly kind: "public-port"; readonly port: number; readonly region: string }
   | { readonly kind: "unknown-managed" }
   | { readonly kind: "customer"; readonly account: string; readonly region: string; readonly id: string }
   | { readonly kind: "malformed" };
 
 const MANAGED_PREFIX = "network-connector:aws-network-connector:";
+const PUBLIC_NAME = /^PUBLIC_INGRESS_([1-9]\d{0,4})$/;
+const MAX_PORT = 65_535;
 const CUSTOMER_RESOURCE = /^network-connector:([a-zA-Z0-9-_]+)$/;
 
 /** Reads a network connector ARN (contract 2.5). */
@@ -29,6 +33,8 @@ export function parseConnectorArn(text: string): ParsedConnector {
   if (arn.account === "aws") {
     if (!arn.resource.startsWith(MANAGED_PREFIX)) return { kind: "malformed" };
     const name = arn.resource.slice(MANAGED_PREFIX.length);
+    const port = Number(PUBLIC_NAME.exec(name)?.[1]);
+    if (port <= MAX_PORT) return { kind: "public-port", port, region: arn.region };
     if (!Object.hasOwn(MANAGED_CONNECTORS, name)) return { kind: "unknown-managed" };
     return { kind: "managed", name: name as ManagedConnector, region: arn.region };
   }
@@ -46,5 +52,13 @@ export function hasManagedConnector(arns: readonly string[], name: ManagedConnec
   return arns.some((arn) => {
     const connector = parseConnectorArn(arn);
     return connector.kind === "managed" && connector.name === name;
+  });
+}
+
+/** The ports among a microVM's connectors that need no token. */
+export function publicPorts(arns: readonly string[]): number[] {
+  return arns.flatMap((arn) => {
+    const connector = parseConnectorArn(arn);
+    return connector.kind === "public-port" ? [connector.port] : [];
   });
 }

@@ -40,6 +40,7 @@ export class BrowserPages {
     const destination = await resolveDestination(head, this.#context);
     if ("refused" in destination) return destination;
     if (destination.isShell) return { refused: "shell-token" };
+    if (destination.isPublic) return { refused: "missing-authentication" }; // strangers must not use the links up
     const { code, expiresAt } = this.#links.create(destination.target.microvmId, destination.port);
     const body = JSON.stringify({ path: `${OPEN_PATH}${code}`, expiresAt: expiresAt.toISOString() });
     return reply(client, 201, body, { "content-type": "application/json" });

@@ -37,6 +37,10 @@ function checkConnector(arn: string, direction: ConnectorDirection, context: Ope
       if (connector.region !== context.region)
         throw validation(`Network connector ${arn} must be in the Region of the MicroVM image`);
       return;
+    case "public-port":
+      if (connector.region !== context.region) throw validation(`Unrecognized managed network connector ARN: ${arn}`);
+      if (direction !== "ingress") throw wrongDirection(arn, direction);
+      return;
     case "managed":
       if (connector.region !== context.region) throw validation(`Unrecognized managed network connector ARN: ${arn}`);
       if (MANAGED_CONNECTORS[connector.name] !== direction) throw wrongDirection(arn, direction);

@@ -81,6 +81,26 @@ test.each<[object, string, string]>([
     "Unrecognized managed network connector ARN",
   ],
   [
+    { ingressNetworkConnectors: [connector("PUBLIC_INGRESS_80", "eu-west-1")] },
+    "ValidationException",
+    "Unrecognized managed network connector ARN",
+  ],
+  [
+    { ingressNetworkConnectors: [connector("PUBLIC_INGRESS_99999")] },
+    "ValidationException",
+    "Unrecognized managed network connector ARN",
+  ],
+  [
+    { egressNetworkConnectors: [connector("PUBLIC_INGRESS_80")] },
+    "ValidationException",
+    "cannot be used as egress network connector",
+  ],
+  [
+    { ingressNetworkConnectors: [connector("NO_INGRESS"), connector("PUBLIC_INGRESS_80")] },
+    "ValidationException",
+    "NO_INGRESS cannot be combined",
+  ],
+  [
     { ingressNetworkConnectors: [connector("NO_INGRESS"), connector("HTTP_INGRESS")] },
     "ValidationException",
     "NO_INGRESS cannot be combined",

@@ -83,7 +83,7 @@ async function tagsOfConnector(
   resource: string,
 ): Promise<Readonly<Record<string, string>> | undefined> {
   const connector = parseConnectorArn(resource);
-  if (connector.kind === "managed") return {};
+  if (connector.kind === "managed" || connector.kind === "public-port") return {};
   if (connector.kind !== "customer" || connector.account !== accountId) return undefined;
   const row = await findConnector(db, { accountId, region: connector.region }, { arn: resource });
   return row ? connectorTags(row) : {};

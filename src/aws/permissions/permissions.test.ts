@@ -84,6 +84,14 @@ test("a run needs its connectors passed, also the default ones, and its executio
   await expect(run(both, { ingressNetworkConnectors: [connector("ALL_INGRESS")] })).rejects.toMatchObject(
     denied("Both", "lambda:PassNetworkConnector", connector("ALL_INGRESS")),
   );
+  const publicPort = [connector("HTTP_INGRESS"), connector("PUBLIC_INGRESS_3000")];
+  await expect(run(both, { ingressNetworkConnectors: publicPort })).rejects.toMatchObject(
+    denied("Both", "lambda:PassNetworkConnector", connector("PUBLIC_INGRESS_3000")),
+  );
+  const publisher = await roleKey("Publisher", runAction, pass("*_INGRESS*", "INTERNET_EGRESS"));
+  expect(await run(publisher, { ingressNetworkConnectors: publicPort })).toMatchObject({
+    ingressNetworkConnectors: publicPort,
+  });
   await expect(run(both, { executionRoleArn: role })).rejects.toMatchObject(denied("Both", "iam:PassRole", role));
   const passRole = {
     Effect: "Allow",
