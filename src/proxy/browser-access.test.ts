@@ -89,6 +89,28 @@ test("a link expires after two minutes, and a cookie after eight hours", async (
   expect((await fixture.send({ token: null, headers: { cookie } })).body).toBe("Request missing authentication");
 });
 
+test("a person who is refused reads what to do, and a program the service's words", async () => {
+  let now = Date.now();
+  const fixture = await useApp({ now: () => now });
+  const visit = { "sec-fetch-dest": "document", "sec-fetch-mode": "navigate", "sec-fetch-site": "none" };
+  const cookie = await openLink(fixture, await makeLink(fixture));
+  now += 8 * 3_600_000;
+  const page = await fixture.send({ token: null, headers: { cookie, ...visit } });
+  expect(page).toMatchObject({
+    status: 403,
+    headers: {
+      "content-type": "text/html; charset=utf-8",
+      "x-aws-proxy-error": "UNAUTHORIZED",
+      "cache-control": "private, no-store",
+    },
+    body: expect.stringMatching(/Request missing authentication.*catnap open MICROVM_ID/s),
+  });
+  expect((await fixture.send({ token: null, headers: { cookie } })).body).toBe("Request missing authentication");
+  const token = await fixture.token({ expiresAt: new Date(now + 60_000) });
+  const port = await fixture.send({ token, headers: { ...visit, "x-aws-proxy-port": "81" } });
+  expect(port).toMatchObject({ status: 502, body: expect.stringContaining("--port PORT") });
+});
+
 test("what a cookie carries is no token, and a token is no cookie", async () => {
   const fixture = await useApp();
   const value = (await openLink(fixture, await makeLink(fixture))).split("=")[1] ?? "";

@@ -2,7 +2,7 @@ import type { ClientExchange, RefusalMessage } from "./client-exchange.ts";
 import { cookieField } from "./browser-cookie.ts";
 import { BrowserLinks } from "./browser-links.ts";
 import { parseEndpointName } from "./endpoint-name.ts";
-import { fieldOf } from "./forwarded-headers.ts";
+import { fieldOf } from "./field-of.ts";
 import type { Refusal } from "./refusal.ts";
 import type { RequestHead } from "./request-head.ts";
 import { resolveDestination, type ResolveContext } from "./resolve-destination.ts";

@@ -97,13 +97,6 @@ export function rawResponseHead(status: number, headers: readonly string[]): str
   return `${text}\r\n`;
 }
 
-/** The first value of a header field. */
-export function fieldOf(rawHeaders: readonly string[], wanted: string): string | undefined {
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2)
-    if (rawHeaders[i]?.toLowerCase() === wanted) return rawHeaders[i + 1];
-  return undefined;
-}
-
 /** Further names that the Connection fields declare to be of this connection only. */
 function connectionOptions(rawHeaders: readonly string[]): Set<string> | undefined {
   let names: Set<string> | undefined;

@@ -1,4 +1,5 @@
 import type { ClientExchange, RefusalMessage } from "./client-exchange.ts";
+import { isVisit, refusalPage } from "./refusal-page.ts";
 
 /** Why the proxy answers a request itself. Refusals are ordinary traffic, so they are values and not errors. */
 export type Refusal =
@@ -35,29 +36,54 @@ interface RefusalAnswer {
   readonly text: string;
   /** `x-aws-proxy-error`, where the service was seen to send one (contract 6.3). */
   readonly error?: string;
+  /** What a person in front of a browser can do, as HTML. */
+  readonly advice?: string;
 }
+
+const NEW_LINK =
+  "Links are made where Catnap runs: <code>catnap open MICROVM_ID</code>. A link works once and within two minutes; " +
+  "this browser is then let in for eight hours.";
+const OTHER_PORT = "To open another port: <code>catnap open MICROVM_ID --port PORT</code>.";
+const STATE = "Its state: <code>aws lambda-microvms get-microvm --microvm-identifier MICROVM_ID</code>.";
+const WAKE = "<code>aws lambda-microvms resume-microvm --microvm-identifier MICROVM_ID</code>";
 
 const ANSWERS: Readonly<Record<RefusalKind, RefusalAnswer>> = {
   malformed: { status: 400, text: "Malformed request" },
   "method-not-allowed": { status: 405, text: "Method not allowed" },
   "header-too-large": { status: 431, text: "Request header fields too large" },
   "request-timeout": { status: 408, text: "Request header not received in time" },
-  "missing-authentication": { status: 403, text: "Request missing authentication", error: "UNAUTHORIZED" },
-  "token-mismatch": { status: 403, text: "Token authentication failed", error: "UNAUTHORIZED" },
-  "port-denied": { status: 403, text: "Access to port denied", error: "UNAUTHORIZED" },
+  "missing-authentication": {
+    status: 403,
+    text: "Request missing authentication",
+    error: "UNAUTHORIZED",
+    advice: `This page opens by a link, or the link was opened more than eight hours ago. ${NEW_LINK}`,
+  },
+  "token-mismatch": { status: 403, text: "Token authentication failed", error: "UNAUTHORIZED", advice: NEW_LINK },
+  "port-denied": { status: 403, text: "Access to port denied", error: "UNAUTHORIZED", advice: OTHER_PORT },
   "foreign-origin": { status: 403, text: "Access from another origin denied", error: "UNAUTHORIZED" },
   "link-used": {
     status: 403,
     text: "This link was opened before, or has expired. Make a new one: catnap open MICROVM_ID",
     error: "UNAUTHORIZED",
+    advice: NEW_LINK,
   },
   "shell-token": { status: 502, text: "" },
-  asleep: { status: 502, text: "" },
+  asleep: { status: 502, text: "", advice: `The MicroVM sleeps and requests do not wake it. This does: ${WAKE}.` },
   "too-many-waiting": { status: 429, text: "Too many requests wait for this MicroVM to wake" },
   "too-many-connections": { status: 429, text: "Too many connections to this MicroVM" },
   "rate-limited": { status: 429, text: "Too many requests to this MicroVM" },
-  "microvm-unreachable": { status: 502, text: "MicroVM is not reachable", error: "MICROVM_CONNECT_FAILED" },
-  "port-closed": { status: 502, text: "Nothing listens on the port", error: "APP_CONNECT_FAILED" },
+  "microvm-unreachable": {
+    status: 502,
+    text: "MicroVM is not reachable",
+    error: "MICROVM_CONNECT_FAILED",
+    advice: `It has ended, or is just starting. ${STATE}`,
+  },
+  "port-closed": {
+    status: 502,
+    text: "Nothing listens on the port",
+    error: "APP_CONNECT_FAILED",
+    advice: `The application has not begun to listen there, or listens elsewhere. ${OTHER_PORT}`,
+  },
   "bad-response": { status: 502, text: "The application did not give a valid HTTP response" },
   internal: { status: 500, text: "Internal error" },
 };
@@ -88,7 +114,8 @@ export function sendRefusal(
 ): void {
   if (client.isDone) return;
   if (client.isBegun) return client.cut();
-  const { status, headers, body } = refusalMessage(refusal, client.requestId);
+  const message = refusalMessage(refusal, client.requestId);
+  const { status, headers, body } = isVisit(client) ? refusalPage(message, ANSWERS[refusal.refused].advice) : message;
   client.reply({ status, headers: { ...headers, ...moreHeaders }, body });
 }
 

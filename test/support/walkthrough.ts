@@ -13,8 +13,16 @@ export interface BuiltApp {
   readonly imageArn: string;
 }
 
+const FILES = {
+  counter: "app.py",
+  flask: "app.py requirements.txt",
+  identity: "app.py requirements.txt",
+  webapp: "app.py requirements.txt page.html page.css page.js",
+  jupyterlab: "requirements.txt",
+} as const;
+
 export interface BuildOptions {
-  readonly app: "flask" | "counter" | "identity";
+  readonly app: keyof typeof FILES;
   readonly imageName: string;
   readonly region: string;
   /** Told the name of each step when it begins. */
@@ -47,11 +55,7 @@ export async function buildApp(aws: AwsCli, options: BuildOptions): Promise<Buil
   );
   onStep("upload the zip");
   await aws.run("s3", "mb", `s3://${bucket}`, "--region", region);
-  await aws.shell(
-    options.app === "counter"
-      ? "zip -q app.zip app.py Dockerfile"
-      : "zip -q app.zip app.py requirements.txt Dockerfile",
-  );
+  await aws.shell(`zip -q app.zip ${FILES[options.app]} Dockerfile`);
   await aws.run("s3", "cp", "app.zip", `s3://${bucket}/app.zip`);
   onStep("build the image");
   const imageArn = await aws.run(

@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# Clients that only tests need: a browser, the tool that makes it trust our root, Python's WebSocket client. Sourced.
+
+PYTHON_WEBSOCKETS_VERSION=17.4
+
+setup_test_clients() {
+  local missing=()
+  # Ubuntu's package of that name is a snap, which does not run here: there a browser of one's own does.
+  command -v chromium google-chrome >/dev/null || missing+=(chromium)
+  command -v certutil >/dev/null || missing+=(libnss3-tools)
+  if [[ ${#missing[@]} -gt 0 ]]; then
+    say "Debian packages to install for tests: ${missing[*]}"
+    install_packages "${missing[@]}" || fail "install these by hand, then run ./dev test again: ${missing[*]}"
+    did "installed ${#missing[@]} Debian packages for tests"
+  fi
+  install_python_websockets
+}
+
+install_python_websockets() {
+  local home=$ROOT/.cache/python-clients
+  [[ -f $home/version && $(<"$home/version") == "$PYTHON_WEBSOCKETS_VERSION" ]] && return
+  rm -rf -- "$home"
+  /usr/bin/python3 -m venv "$home" &&
+    run_logged "pip websockets" "$home/bin/pip" install --disable-pip-version-check --no-input \
+      "websockets==$PYTHON_WEBSOCKETS_VERSION" ||
+    fail "Python's WebSocket client could not be fetched; check that the Python package index can be reached"
+  echo "$PYTHON_WEBSOCKETS_VERSION" >"$home/version"
+  did "installed Python's websockets $PYTHON_WEBSOCKETS_VERSION for tests"
+}
