@@ -1,9 +1,10 @@
-/** Finds what a test run leaves on the host: processes, mounts, network namespaces, network devices. */
+/** Finds what a test run leaves on the host: processes, mounts, network namespaces, network devices, control groups. */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
-/** Every namespace of the product is named so, and every device of its on the host side. */
+/** Every namespace and control group of the product is named so, and every device of its on the host side. */
 const NAMESPACE = /^catnap-/;
 const DEVICE = /^cn/;
 
@@ -15,6 +16,7 @@ const POLL_MS = 50;
 export interface Stock {
   readonly namespaces: readonly string[];
   readonly devices: readonly string[];
+  readonly controlGroups: readonly string[];
 }
 
 interface LeftProcess {
@@ -31,6 +33,7 @@ export function takeStock(): Stock {
   return {
     namespaces: listDirectory("/run/netns").filter((name) => NAMESPACE.test(name)),
     devices: listDirectory("/sys/class/net").filter((name) => DEVICE.test(name)),
+    controlGroups: controlGroups(),
   };
 }
 
@@ -50,6 +53,7 @@ export function describeLeftovers(leftovers: Leftovers): string[] {
     ...leftovers.mounts.map((mount) => `mount ${mount}`),
     ...leftovers.namespaces.map((name) => `network namespace ${name}`),
     ...leftovers.devices.map((name) => `network device ${name}`),
+    ...leftovers.controlGroups.map((path) => `control group ${path}`),
   ];
 }
 
@@ -77,6 +81,7 @@ function look(runDirectory: string, before: Stock): Leftovers {
     mounts: mountsBelow(runDirectory),
     namespaces: now.namespaces.filter((name) => !before.namespaces.includes(name)),
     devices: now.devices.filter((name) => !before.devices.includes(name)),
+    controlGroups: now.controlGroups.filter((path) => !before.controlGroups.includes(path)),
   };
 }
 
@@ -101,6 +106,17 @@ function mountsBelow(directory: string): string[] {
     .split("\n")
     .map((line) => line.split(" ")[4] ?? "");
   return points.filter((point) => point.startsWith(`${directory}/`));
+}
+
+/** Of machines, under either version of the interface. */
+function controlGroups(): string[] {
+  const root = "/sys/fs/cgroup";
+  const parents = ["catnap", ...listDirectory(root).map((name) => join(name, "catnap"))];
+  return parents.flatMap((parent) =>
+    listDirectory(join(root, parent))
+      .filter((name) => NAMESPACE.test(name))
+      .map((name) => join(root, parent, name)),
+  );
 }
 
 function listDirectory(path: string): string[] {

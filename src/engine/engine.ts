@@ -11,6 +11,8 @@ export interface EngineCapabilities {
   /** Changes whenever a snapshot made before may not load any more (monitor version, kernel, machine type). */
   readonly fingerprint: string;
   readonly architecture: "X86_64" | "ARM_64";
+  /** False where control groups are not ours to make: machines share memory and processors without bounds there. */
+  readonly boundsMachines: boolean;
 }
 
 /** Where the machine's network card is plugged in; made by network/. */
@@ -76,6 +78,8 @@ export interface MachineHandle {
   readonly startTicks: string;
   readonly directory: string;
   readonly template: TemplateFiles | undefined;
+  /** Name of the control group that bounds the process. */
+  readonly controlGroup?: string;
 }
 
 export interface MachineStats {

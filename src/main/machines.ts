@@ -116,7 +116,7 @@ async function openBuilds(
   return builds;
 }
 
-function openEngine({ config, paths }: House): Promise<Engine> {
+async function openEngine({ config, paths, log }: House): Promise<Engine> {
   const at = (name: string) => join(config.guestDirectory, name);
   const guest = {
     kernel: at(process.arch === "arm64" ? "Image" : "vmlinux"),
@@ -124,5 +124,10 @@ function openEngine({ config, paths }: House): Promise<Engine> {
     tscMeter: at("tsc-khz"),
   };
   const jail = { launcher: at("vmm-launch"), readOnlyMemory: at("read-only-memory.so"), root: paths.jailRoot };
-  return openQemuEngine({ guest, acceleration: config.acceleration, jail });
+  const engine = await openQemuEngine({ guest, acceleration: config.acceleration, jail });
+  if (!engine.capabilities.boundsMachines)
+    log.warn(
+      "control groups cannot be made here, so microVMs share memory and processors without bounds; run the server where /sys/fs/cgroup is writable, for example in a systemd unit with Delegate=yes",
+    );
+  return engine;
 }

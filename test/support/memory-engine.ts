@@ -15,7 +15,12 @@ type Phase = "running" | "paused" | "incoming" | "gone";
 
 /** An engine without machines, for unit tests of the lifecycle only: it records what was asked and can be told to fail. */
 export class MemoryEngine implements Engine {
-  readonly capabilities = { acceleration: "tcg", fingerprint: "test", architecture: "X86_64" } as const;
+  readonly capabilities = {
+    acceleration: "tcg",
+    fingerprint: "test",
+    architecture: "X86_64",
+    boundsMachines: false,
+  } as const;
   readonly machines = new Map<number, MemoryMachine>();
   readonly calls: string[] = [];
   failNext: string | undefined;

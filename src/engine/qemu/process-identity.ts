@@ -2,12 +2,14 @@ import { readdir, readFile, readlink } from "node:fs/promises";
 import { basename } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
-/** Field 22 of /proc/PID/stat; undefined when there is no such process or it is a zombie. */
+/** Field 22 of /proc/PID/stat; undefined when there is no such process or all of it is a zombie. */
 export async function startTicksOf(pid: number): Promise<string | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
   // The command name may hold blanks and parentheses; fields are counted after its closing one.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
+  // A process whose first thread alone has ended, as a system-call filter may do to it, lives on in the others.
+  const threads = Number(fields[17]);
+  return fields[0] === "X" || (fields[0] === "Z" && threads <= 1) ? undefined : fields[19];
 }
 
 /** CPU time of a process in seconds, user and system. */
@@ -35,15 +37,24 @@ export async function processesWorkingIn(directory: string): Promise<number[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(
     pids.map(async (pid) => {
-      const [output = "", program = ""] = await Promise.all([
-        readlink(`/proc/${pid}/fd/1`),
-        readlink(`/proc/${pid}/exe`),
-      ]).catch(() => []);
+      const [output = "", program = ""] = await linksOf(pid).catch(() => linksOfThreads(pid));
       const isInside = output.startsWith(`${directory}/`) && basename(output) === VMM_LOG;
       return isInside && /\/(?:qemu-system-|vmm-launch)/.test(program) ? [Number(pid)] : [];
     }),
   );
   return found.flat();
+}
+
+/** What standard output is, and what runs. */
+function linksOf(process: string): Promise<string[]> {
+  return Promise.all([readlink(`/proc/${process}/fd/1`), readlink(`/proc/${process}/exe`)]);
+}
+
+/** Of a process whose first thread has ended. */
+async function linksOfThreads(pid: string): Promise<string[]> {
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+  const other = threads.find((thread) => thread !== pid);
+  return other === undefined ? [] : linksOf(`${pid}/task/${other}`).catch(() => []);
 }
 
 /** Kills a process that is not ours to wait for, and waits until it is gone. */

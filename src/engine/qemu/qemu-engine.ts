@@ -15,6 +15,7 @@ import {
   type RestoreSpec,
   type TemplateFiles,
 } from "../engine.ts";
+import { openControlGroups, type ControlGroups } from "../control-groups.ts";
 import { DifferenceThread } from "../memory/difference-thread.ts";
 import { chooseAcceleration, type Acceleration } from "./acceleration.ts";
 import { commandLine, QMP_SOCKET, type CommandLineSpec, type GuestFiles } from "./command-line.ts";
@@ -30,7 +31,7 @@ import { DEVICE_STATE_URI, type FilesToInherit } from "./inherited-files.ts";
 import { kernelArguments } from "./kernel-arguments.ts";
 import { probeBoot } from "./probe-boot.ts";
 import { endProcess, processesWorkingIn, startTicksOf } from "./process-identity.ts";
-import { QemuMachine, syncDirectory } from "./qemu-machine.ts";
+import { QemuMachine, syncDirectory, type MachineTools } from "./qemu-machine.ts";
 import { launchQemu, type StartedQemu } from "./qemu-process.ts";
 import { QmpClient } from "./qmp-client.ts";
 
@@ -48,14 +49,16 @@ export async function openQemuEngine(options: QemuEngineOptions): Promise<Engine
   const program = process.arch === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64";
   const { stdout: version } = await runCommand(program, ["--version"]);
   const acceleration = await chooseAcceleration(options.acceleration, probeBoot(program, options.guest));
+  const groups = await openControlGroups();
   const capabilities: EngineCapabilities = {
     acceleration,
     fingerprint: await fingerprint(version, acceleration, options.guest),
     architecture: process.arch === "arm64" ? "ARM_64" : "X86_64",
+    boundsMachines: groups.isAvailable,
   };
   const append = await kernelArguments(acceleration, options.guest);
   await makeJailRoot(options.jail.root);
-  const monitor = { program, version: parseMonitorVersion(version), jail: options.jail };
+  const monitor = { program, version: parseMonitorVersion(version), jail: options.jail, groups };
   return new QemuEngine(monitor, { acceleration, guest: options.guest, kernelArguments: append }, capabilities);
 }
 
@@ -94,13 +97,18 @@ interface Monitor {
   readonly program: string;
   readonly version: MonitorVersion;
   readonly jail: JailFiles;
+  readonly groups: ControlGroups;
+}
+
+interface StartedInGroup extends StartedQemu {
+  readonly controlGroup: string;
 }
 
 class QemuEngine implements Engine {
   readonly capabilities: EngineCapabilities;
   readonly #monitor: Monitor;
   readonly #common: Pick<CommandLineSpec, "acceleration" | "guest" | "kernelArguments">;
-  readonly #differences = new DifferenceThread();
+  readonly #tools: MachineTools;
 
   constructor(
     monitor: Monitor,
@@ -109,7 +117,8 @@ class QemuEngine implements Engine {
   ) {
     this.#monitor = monitor;
     this.#common = common;
-    this.#differences.warmUp();
+    this.#tools = { differences: new DifferenceThread(), groups: monitor.groups };
+    this.#tools.differences.warmUp();
     this.capabilities = capabilities;
   }
 
@@ -152,16 +161,22 @@ class QemuEngine implements Engine {
   }
 
   async attach(handle: MachineHandle): Promise<AttachedMachine | undefined> {
-    if ((await startTicksOf(handle.pid)) !== handle.startTicks) return undefined;
-    const qmp = await QmpClient.open(join(handle.directory, QMP_SOCKET), ATTACH_TIMEOUT_MS);
+    if ((await startTicksOf(handle.pid)) !== handle.startTicks) {
+      if (handle.controlGroup !== undefined) await this.#monitor.groups.remove(handle.controlGroup);
+      return undefined;
+    }
+    const qmp = await QmpClient.open(join(handle.directory, QMP_SOCKET), { timeoutMs: ATTACH_TIMEOUT_MS });
     const { status } = await qmp.execute<{ status: string }>("query-status");
     const state = status === "running" ? "running" : status === "inmigrate" ? "incoming" : "paused";
-    return { machine: new QemuMachine(handle, qmp, this.#differences), state };
+    return { machine: new QemuMachine(handle, qmp, this.#tools), state };
   }
 
   async killStrays(directory: string, keep: ReadonlySet<number>): Promise<void> {
     for (const pid of await processesWorkingIn(directory)) {
-      if (!keep.has(pid)) await endProcess(pid);
+      if (keep.has(pid)) continue;
+      const group = await this.#monitor.groups.nameOf(pid);
+      await endProcess(pid);
+      if (group !== undefined) await this.#monitor.groups.remove(group);
     }
   }
 
@@ -186,7 +201,7 @@ class QemuEngine implements Engine {
       await spec.onStarted?.(this.#machine(started, spec.directory, spec.template).handle);
       // Devices check their queues in guest memory when they load, so the memory comes first.
       if (difference !== undefined) {
-        await this.#differences.run({ work: "load", pid: started.pid, base: memoryFile, file: difference });
+        await this.#tools.differences.run({ work: "load", pid: started.pid, base: memoryFile, file: difference });
       }
       const resumed = spec.isPaused ? whenLoaded(started.qmp) : started.qmp.nextEvent("RESUME");
       await Promise.all([started.qmp.execute("migrate-incoming", { uri: DEVICE_STATE_URI }), resumed]);
@@ -197,26 +212,36 @@ class QemuEngine implements Engine {
     }
   }
 
-  #launch(spec: Omit<CommandLineSpec, "jail">, files: Omit<FilesToInherit, "directory">): Promise<StartedQemu> {
-    const { program, version, jail } = this.#monitor;
+  async #launch(
+    spec: Omit<CommandLineSpec, "jail">,
+    files: Omit<FilesToInherit, "directory">,
+  ): Promise<StartedInGroup> {
+    const { program, version, jail, groups } = this.#monitor;
     const { userId, namespace } = spec.network;
     const memory =
       spec.memoryIs === "clone"
         ? readOnlyMemory(version, { files: jail, memoryFile: spec.memoryFile })
         : { option: "", environment: {} };
     const confined = { arguments: jailArguments(version, { root: jail.root, userId }), memoryOption: memory.option };
-    return launchQemu({
+    const controlGroup = namespace;
+    const joined = await groups.make(controlGroup, spec.shape);
+    const started = await launchQemu({
       launcher: jail.launcher,
+      groups: joined,
       program,
       args: commandLine({ ...spec, jail: confined }),
       environment: memory.environment,
       directory: spec.directory,
       namespace,
       files: { ...files, directory: spec.directory },
+    }).catch(async (cause: unknown) => {
+      await groups.remove(controlGroup);
+      throw cause;
     });
+    return { ...started, controlGroup };
   }
 
-  #machine({ pid, startTicks, qmp }: StartedQemu, directory: string, template: TemplateFiles | undefined): QemuMachine {
-    return new QemuMachine({ pid, startTicks, directory, template }, qmp, this.#differences);
+  #machine({ qmp, ...process }: StartedInGroup, directory: string, template: TemplateFiles | undefined): QemuMachine {
+    return new QemuMachine({ ...process, directory, template }, qmp, this.#tools);
   }
 }

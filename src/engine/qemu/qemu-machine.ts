@@ -3,6 +3,7 @@ import { open, rename, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../errors/app-error.ts";
 import { ENGINE_FILES, type Machine, type MachineHandle, type MachineStats, type SuspendResult } from "../engine.ts";
+import type { ControlGroups } from "../control-groups.ts";
 import type { DifferenceThread } from "../memory/difference-thread.ts";
 import { INHERITED, SCRATCH_FILE } from "./inherited-files.ts";
 import { cpuSecondsOf, endProcess, privateBytesOf, startTicksOf } from "./process-identity.ts";
@@ -11,16 +12,24 @@ import type { QmpClient } from "./qmp-client.ts";
 /** It is some 20 KB; a monitor that a guest has taken over may write anything. */
 const MAX_DEVICE_STATE_BYTES = 16 * 1024 * 1024;
 
+/** What all machines of an engine share. */
+export interface MachineTools {
+  readonly differences: DifferenceThread;
+  readonly groups: ControlGroups;
+}
+
 export class QemuMachine implements Machine {
   readonly exited: Promise<void>;
   readonly #qmp: QmpClient;
   readonly #differences: DifferenceThread;
+  readonly #groups: ControlGroups;
   #handle: MachineHandle;
 
-  constructor(handle: MachineHandle, qmp: QmpClient, differences: DifferenceThread) {
+  constructor(handle: MachineHandle, qmp: QmpClient, { differences, groups }: MachineTools) {
     this.#handle = handle;
     this.#qmp = qmp;
     this.#differences = differences;
+    this.#groups = groups;
     this.exited = qmp.closed;
   }
 
@@ -91,10 +100,11 @@ export class QemuMachine implements Machine {
   }
 
   async kill(): Promise<void> {
-    const { pid, startTicks } = this.handle;
+    const { pid, startTicks, controlGroup } = this.handle;
     // The monitor's socket closes a moment before the process is gone.
     if ((await startTicksOf(pid)) === startTicks) await endProcess(pid);
     await this.exited;
+    if (controlGroup !== undefined) await this.#groups.remove(controlGroup);
   }
 }
 

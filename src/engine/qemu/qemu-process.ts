@@ -24,6 +24,8 @@ export interface LaunchSpec {
   readonly namespace: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly launcher: string;
+  /** Files by which it joins its control groups. */
+  readonly groups: readonly string[];
   readonly files: FilesToInherit;
 }
 
@@ -37,22 +39,28 @@ export async function launchQemu(spec: LaunchSpec): Promise<StartedQemu> {
     throw cause;
   });
   try {
-    const child = spawn(spec.launcher, [`/run/netns/${spec.namespace}`, "--", spec.program, ...spec.args], {
-      cwd: spec.directory,
-      detached: true,
-      env: spec.environment,
-      stdio: ["ignore", log.fd, log.fd, ...inherited.stdio],
-    });
+    const child = spawn(
+      spec.launcher,
+      [`/run/netns/${spec.namespace}`, ...spec.groups, "--", spec.program, ...spec.args],
+      {
+        cwd: spec.directory,
+        detached: true,
+        env: spec.environment,
+        stdio: ["ignore", log.fd, log.fd, ...inherited.stdio],
+      },
+    );
     child.unref();
     const died = new Promise<never>((_, reject) => {
       child.once("error", (cause) => reject(new AppError("ERR_ENGINE_START", { cause })));
       child.once("exit", () => void explainExit(spec.directory).then(reject, reject));
     });
     died.catch(() => {}); // the race below may be over
-    const qmp = await Promise.race([QmpClient.open(socket, START_TIMEOUT_MS), died]).catch((cause: unknown) => {
-      child.kill("SIGKILL");
-      throw cause;
-    });
+    const qmp = await Promise.race([QmpClient.open(socket, { timeoutMs: START_TIMEOUT_MS }), died]).catch(
+      (cause: unknown) => {
+        child.kill("SIGKILL");
+        throw cause;
+      },
+    );
     child.removeAllListeners("exit"); // from here on the closed monitor socket tells of the end
     const pid = must(child.pid, "a process id");
     return { pid, startTicks: must(await startTicksOf(pid), "a living process"), qmp };

@@ -8,6 +8,16 @@ import { AppError } from "../../errors/app-error.ts";
 /** Longest line the monitor may send; its real answers are far shorter. */
 const MAX_LINE_BYTES = 1024 * 1024;
 
+/** Without an answer for this long a monitor hangs, or was taken over: commands take milliseconds. */
+const SILENCE_MS = 60_000;
+
+export interface QmpOptions {
+  /** How long the socket may take to appear, in milliseconds. */
+  readonly timeoutMs: number;
+  /** How long any answer may take, in milliseconds. */
+  readonly silenceMs?: number;
+}
+
 interface Pending {
   resolve(value: unknown): void;
   reject(error: Error): void;
@@ -17,13 +27,15 @@ interface Pending {
 export class QmpClient {
   readonly closed: Promise<void>;
   readonly #socket: Socket;
+  readonly #silenceMs: number;
   readonly #pending: Pending[] = [];
   readonly #eventWaiters = new Map<string, (() => void)[]>();
   #buffered = "";
   #greeted: (() => void) | undefined;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, silenceMs: number) {
     this.#socket = socket;
+    this.#silenceMs = silenceMs;
     socket.setEncoding("utf8");
     socket.on("data", (text: string) => this.#receive(text));
     socket.on("error", () => {}); // "close" follows and ends every waiter
@@ -36,21 +48,21 @@ export class QmpClient {
   }
 
   /** Connects and leaves the negotiation mode; the monitor serves one client at a time. */
-  static async open(path: string, timeoutMs: number): Promise<QmpClient> {
+  static async open(path: string, { timeoutMs, silenceMs = SILENCE_MS }: QmpOptions): Promise<QmpClient> {
     const socket = await connectSocket(path, timeoutMs);
-    const client = new QmpClient(socket);
-    const greeting = new Promise<void>((resolve) => (client.#greeted = resolve));
-    await Promise.race([greeting, client.closed.then(() => Promise.reject(new AppError("ERR_ENGINE_LOST")))]);
+    const client = new QmpClient(socket, silenceMs);
+    await client.#orLost(new Promise<void>((resolve) => (client.#greeted = resolve)));
     await client.execute("qmp_capabilities");
     return client;
   }
 
   execute<T = unknown>(command: string, parameters: Record<string, unknown> = {}): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
+    const answer = new Promise<T>((resolve, reject) => {
       if (this.#socket.destroyed) return reject(new AppError("ERR_ENGINE_LOST"));
       this.#pending.push({ resolve: resolve, reject });
       this.#socket.write(`${JSON.stringify({ execute: command, arguments: parameters })}\n`);
     });
+    return this.#orLost(answer);
   }
 
   /** The next event of this name; call before the command that causes it. */
@@ -60,7 +72,17 @@ export class QmpClient {
       waiters.push(resolve);
       this.#eventWaiters.set(name, waiters);
     });
-    return Promise.race([event, this.closed.then(() => Promise.reject(new AppError("ERR_ENGINE_LOST")))]);
+    return this.#orLost(event);
+  }
+
+  /** Gives a silent monitor up: to everybody it is gone. */
+  async #orLost<T>(answer: Promise<T>): Promise<T> {
+    const silence = globalThis.setTimeout(() => this.#socket.destroy(), this.#silenceMs);
+    try {
+      return await Promise.race([answer, this.closed.then(() => Promise.reject(new AppError("ERR_ENGINE_LOST")))]);
+    } finally {
+      clearTimeout(silence);
+    }
   }
 
   close(): void {

@@ -1,0 +1,172 @@
+import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import type { MachineShape } from "./engine.ts";
+
+/** What a monitor needs beyond its guest's memory: translated code, page tables, buffers. */
+const OVERHEAD_MIB = 512;
+const MIB = 1024 * 1024;
+/** Threads of one monitor: virtual CPUs and disk workers; far below what a flood of them would need. */
+const MAX_TASKS = 256;
+/** The kernel's default; both versions start with it. */
+const PERIOD_US = 100_000;
+
+/** The group all machines share, beside the host's other groups. */
+const PARENT = "catnap";
+
+const REMOVE_TRIES = 20;
+const REMOVE_PAUSE_MS = 10;
+
+/** File name in a group → what is written there. */
+type Settings = Readonly<Record<string, string>>;
+
+/** A directory of groups and what each machine's group there is set to. */
+interface Hierarchy {
+  readonly directory: string;
+  /** Of the parent group, once. */
+  readonly parent: Settings;
+  settings(shape: MachineShape): Settings;
+}
+
+/**
+ * Control groups of machines: what one may take of the host's processors and memory. A machine competes with a weight
+ * of its size, so that everybody gets their baseline when all want more, and is held to its peak.
+ */
+export class ControlGroups {
+  readonly #hierarchies: readonly Hierarchy[];
+
+  constructor(hierarchies: readonly Hierarchy[]) {
+    this.#hierarchies = hierarchies;
+  }
+
+  /** Control groups are someone else's on some hosts (a container without delegation): machines run unlimited there. */
+  get isAvailable(): boolean {
+    return this.#hierarchies.length > 0;
+  }
+
+  /** Makes the group of this name, or finds it, and sets its limits; resolves with the files that a process joins it by. */
+  async make(name: string, shape: MachineShape): Promise<string[]> {
+    return Promise.all(
+      this.#hierarchies.map(async (hierarchy) => {
+        const group = join(hierarchy.directory, PARENT, name);
+        await mkdir(group, { recursive: true });
+        await set(group, hierarchy.settings(shape));
+        return join(group, "cgroup.procs");
+      }),
+    );
+  }
+
+  /** The name of the group that a process is in; undefined for one that is in none of ours. */
+  async nameOf(pid: number): Promise<string | undefined> {
+    return new RegExp(`/${PARENT}/([^/\\s]+)$`, "m").exec(await readText(`/proc/${pid}/cgroup`))?.[1];
+  }
+
+  /** Removes the group of a machine whose process is gone. */
+  async remove(name: string): Promise<void> {
+    await Promise.all(this.#hierarchies.map(({ directory }) => removeGroup(join(directory, PARENT, name))));
+  }
+}
+
+/** Finds what of memory, processors and tasks this host lets us control, under version 2 or 1 of the interface. */
+export async function openControlGroups(): Promise<ControlGroups> {
+  const mounts = parseGroupMounts(await readFile("/proc/self/mountinfo", "utf8"));
+  const candidates = await hierarchiesOf(mounts);
+  const usable: Hierarchy[] = [];
+  for (const hierarchy of candidates) if (await prepareParent(hierarchy)) usable.push(hierarchy);
+  return new ControlGroups(usable);
+}
+
+export interface GroupMount {
+  readonly version: 1 | 2;
+  readonly directory: string;
+  /** Version 1 only: the controllers of the hierarchy. */
+  readonly controllers: readonly string[];
+}
+
+/** Control group mounts of a mountinfo file (proc(5)). */
+export function parseGroupMounts(mountInfo: string): GroupMount[] {
+  return mountInfo.split("\n").flatMap((line): GroupMount[] => {
+    const [before = "", after = ""] = line.split(" - ");
+    const [type, , superOptions = ""] = after.split(" ");
+    const directory = before.split(" ")[4] ?? "";
+    if (type === "cgroup2") return [{ version: 2, directory, controllers: [] }];
+    if (type === "cgroup") return [{ version: 1, directory, controllers: superOptions.split(",") }];
+    return [];
+  });
+}
+
+async function hierarchiesOf(mounts: readonly GroupMount[]): Promise<Hierarchy[]> {
+  const unified = mounts.find(({ version }) => version === 2);
+  const offered = unified === undefined ? "" : await readText(join(unified.directory, "cgroup.controllers"));
+  if (unified !== undefined && /\bmemory\b/.test(offered)) {
+    const enable = { "cgroup.subtree_control": "+cpu +memory +pids" };
+    // The controllers of a group are those that its parent hands on.
+    await set(unified.directory, enable).catch(() => {});
+    return [{ directory: unified.directory, parent: enable, settings: versionTwo }];
+  }
+  return Object.entries(VERSION_ONE).flatMap(([controller, { parent, settings }]) => {
+    const mount = mounts.find(({ version, controllers }) => version === 1 && controllers.includes(controller));
+    return mount === undefined ? [] : [{ directory: mount.directory, parent, settings }];
+  });
+}
+
+/** The virtual processors are a limit in themselves; this one is for all else a monitor does on behalf of its guest. */
+const quotaUs = (vcpus: number) => (vcpus + 1) * PERIOD_US;
+
+function versionTwo({ memoryMiB, vcpus }: MachineShape): Settings {
+  return {
+    "cpu.weight": String(25 * vcpus),
+    "cpu.max": `${quotaUs(vcpus)} ${PERIOD_US}`,
+    "memory.max": String((memoryMiB + OVERHEAD_MIB) * MIB),
+    "pids.max": String(MAX_TASKS),
+  };
+}
+
+const VERSION_ONE: Readonly<Record<string, Omit<Hierarchy, "directory">>> = {
+  cpu: {
+    parent: {},
+    settings: ({ vcpus }) => ({
+      "cpu.shares": String(256 * vcpus),
+      "cpu.cfs_quota_us": String(quotaUs(vcpus)),
+    }),
+  },
+  memory: {
+    parent: {},
+    settings: ({ memoryMiB }) => ({ "memory.limit_in_bytes": String((memoryMiB + OVERHEAD_MIB) * MIB) }),
+  },
+  pids: { parent: {}, settings: () => ({ "pids.max": String(MAX_TASKS) }) },
+};
+
+async function prepareParent({ directory, parent }: Hierarchy): Promise<boolean> {
+  const group = join(directory, PARENT);
+  try {
+    await mkdir(group, { recursive: true });
+    await set(group, parent);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function set(group: string, settings: Settings): Promise<void> {
+  await Promise.all(Object.entries(settings).map(([name, value]) => writeFile(join(group, name), value)));
+}
+
+/** The kernel counts a process in for a moment after its end. */
+async function removeGroup(directory: string): Promise<void> {
+  for (let left = REMOVE_TRIES; ; left--) {
+    try {
+      await rmdir(directory);
+      return;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "ENOENT" || (code === "EBUSY" && left === 0)) return;
+      if (code !== "EBUSY") throw error;
+      await setTimeout(REMOVE_PAUSE_MS);
+    }
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  return readFile(path, "utf8").catch(() => "");
+}
