@@ -71,6 +71,7 @@ function chain(source: Readable, target: Transform): Transform {
       );
   });
   target.on("close", () => source.unpipe(target).resume());
+  target.on("error", () => {}); // whoever reads it is told; an operation that takes no body reads nothing
   return source.pipe(target);
 }
 

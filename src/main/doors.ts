@@ -56,12 +56,26 @@ export interface ApiDoor {
 /** The AWS API: one address for all services. */
 export async function openApi(
   house: House,
-  { supervisor, builds, slots }: Machines,
+  machines: Machines,
   { access, tokens, lastPorts }: { access: Access; tokens: EndpointTokens; lastPorts: Ports },
 ): Promise<ApiDoor> {
-  const { config, paths, store, log, cleanup } = house;
+  const { config, cleanup } = house;
+  const api = await createApi(house, machines, { access, tokens });
+  const port = await listenOnLoopback(api, { bind: config.bind, port: config.apiPort, preferred: lastPorts.api });
+  cleanup.add(() => closeServer(api));
+  await openGuestApi(house, machines.slots, api);
+  return { port };
+}
+
+/** All services behind one server that listens nowhere yet. */
+export async function createApi(
+  house: House,
+  { supervisor, builds }: Pick<Machines, "supervisor" | "builds">,
+  { access, tokens }: { access: Access; tokens: EndpointTokens },
+): Promise<Server> {
+  const { config, paths, store, log } = house;
   await sweepObjectFiles({ store, objectsDirectory: paths.objects }); // uploads that a crash cut short
-  const api = createApiServer({
+  return createApiServer({
     services: [
       createLambdaMicrovmsService({
         store,
@@ -87,10 +101,6 @@ export async function openApi(
     baseDomains: [config.domain],
     log,
   });
-  const port = await listenOnLoopback(api, { bind: config.bind, port: config.apiPort, preferred: lastPorts.api });
-  cleanup.add(() => closeServer(api));
-  await openGuestApi(house, slots, api);
-  return { port };
 }
 
 function closeServer(server: Server): Promise<void> {

@@ -8,9 +8,9 @@ import {
   imageArnOf,
   READABLE_TOKENS,
   rowMicrovms,
-  ScriptedBuilder,
   SILENT_LOG,
 } from "../../../test/fixtures/use-lambda-microvms.ts";
+import { ScriptedBuilder } from "../../../test/support/scripted-builder.ts";
 import { homePaths } from "../../config/paths.ts";
 import { BuildQueue } from "../../lifecycle/build-queue.ts";
 import { createEgressResolver } from "../../lifecycle/connector-egress.ts";

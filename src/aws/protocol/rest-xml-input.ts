@@ -25,7 +25,7 @@ export async function readXmlInput(
     const [name, member] = payload;
     const value = member.isStreaming() ? request.body : await readPayload(member, request, maxBytes);
     if (value !== undefined) members[name] = value;
-  }
+  } else await readBody(request.body, maxBytes); // nothing is done before all of it has come, as it was signed
   const missing = requiredMembers(input).find((name) => members[name] === undefined);
   if (missing !== undefined) {
     const isBody = missing === payload?.[0];

@@ -1,0 +1,125 @@
+import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { createRoleAuthorizer } from "../../src/auth/authorizer-roles.ts";
+import { openJweEndpointTokens } from "../../src/auth/jwe-endpoint-tokens.ts";
+import { createObjectReader } from "../../src/aws/s3/object-reader.ts";
+import { BuildLog } from "../../src/build/build-log.ts";
+import { fetchArtifact } from "../../src/build/fetch-artifact.ts";
+import { loadConfig } from "../../src/config/load-config.ts";
+import { homePaths, type HomePaths } from "../../src/config/paths.ts";
+import { BuildQueue } from "../../src/lifecycle/build-queue.ts";
+import { createEgressResolver } from "../../src/lifecycle/connector-egress.ts";
+import { MicrovmSupervisor } from "../../src/lifecycle/microvm-supervisor.ts";
+import { openAccess } from "../../src/main/access.ts";
+import { createApi } from "../../src/main/doors.ts";
+import type { House } from "../../src/main/house.ts";
+import { createLog } from "../../src/observability/log.ts";
+import { microvmStore } from "../../src/store/microvm-store.ts";
+import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
+import type { Store } from "../../src/store/store.ts";
+import { Cleanup } from "../../src/util/cleanup.ts";
+import { MemoryHost } from "./memory-host.ts";
+import { ScriptedBuilder } from "./scripted-builder.ts";
+
+const DOZE_MS = 60_000;
+const HOST_ID = "host";
+
+export interface ControlPlaneOptions {
+  readonly home: string;
+  /** The host that microVMs of an earlier server run on. */
+  readonly host?: MemoryHost;
+  /** Variables of the configuration. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** The server's own wiring of API, store, accounts and lifecycle, over a host in memory; all of it in this process. */
+export interface ControlPlane {
+  readonly url: string;
+  readonly port: number;
+  readonly key: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly paths: HomePaths;
+  readonly store: Store;
+  /** No build and no removal is under way. */
+  idle(): Promise<void>;
+  /** As a killed server leaves things: no microVM is parked. */
+  stop(): Promise<void>;
+}
+
+export async function openControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { home, host = new MemoryHost(), environment = {} } = options;
+  const config = loadConfig({ CATNAP_HOME: home, CATNAP_API_PORT: "0", ...environment });
+  const paths = homePaths(home);
+  await mkdir(home, { recursive: true });
+  const descriptor = openSync(paths.log, "a", 0o600);
+  const cleanup = new Cleanup();
+  cleanup.add(async () => closeSync(descriptor));
+  const store = openSqliteStore(paths.database);
+  cleanup.add(() => store.close());
+  const house: House = { config, paths, log: createLog(config.logLevel, descriptor), store, cleanup };
+  const access = await openAccess(house);
+  const machines = openMachines(house, host);
+  cleanup.add(() => machines.builds.stop());
+  await machines.supervisor.recover();
+  const tokens = await openJweEndpointTokens(join(paths.certificates, "endpoint-keys.json"));
+  const api = await createApi(house, machines, { access, tokens });
+  await machines.builds.recover();
+  api.listen(0, "127.0.0.1");
+  await once(api, "listening");
+  cleanup.add(async () => {
+    const closed = once(api, "close");
+    api.close();
+    api.closeAllConnections();
+    await closed;
+  });
+  const { port } = api.address() as AddressInfo;
+  const { accessKeyId, secretAccessKey } = access.bootstrapKey;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    key: { accessKeyId, secretAccessKey },
+    paths,
+    store,
+    idle: () => machines.builds.idle(),
+    stop: async () => {
+      const [error] = await cleanup.run();
+      if (error !== undefined) throw error;
+    },
+  };
+}
+
+function openMachines({ config, paths, store, log }: House, { engine, slots, link }: MemoryHost) {
+  const egressOf = createEgressResolver({ store, subnets: config.subnets });
+  const supervisor = new MicrovmSupervisor({
+    engine,
+    slots,
+    openLink: () => link,
+    egressOf,
+    store: microvmStore(store),
+    log,
+    microvmsDirectory: paths.microvms,
+    dozeMs: DOZE_MS,
+    hostId: HOST_ID,
+    endpointSuffix: (region) => `.lambda-microvm.${region}.${config.domain}`,
+  });
+  const { architecture } = engine.capabilities;
+  const builder = openBuilder(paths, store);
+  const builds = new BuildQueue({ store, builder, paths, hostId: HOST_ID, architecture, egressOf, log });
+  return { supervisor, builds };
+}
+
+/** Reads the artifact with the build role, as a real build begins; what follows is made up. */
+function openBuilder(paths: HomePaths, store: Store): ScriptedBuilder {
+  const builder = new ScriptedBuilder(paths.rootfs);
+  const objects = createObjectReader({ store, objectsDirectory: paths.objects });
+  const authorizer = createRoleAuthorizer({ store });
+  builder.next = async (request, signal) => {
+    const log = new BuildLog(join(request.directory, "build.log"));
+    const into = join(request.directory, "artifact.zip");
+    await fetchArtifact({ objects, authorizer, log, signal }, request, into).finally(() => log.close());
+    await rm(into);
+  };
+  return builder;
+}
