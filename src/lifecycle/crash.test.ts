@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { knock, reaches, runRequest, useSupervisor, type Gate } from "../../test/support/use-supervisor.ts";
+import type { Gate } from "../../test/support/gated.ts";
+import { knock, reaches, runRequest, useSupervisor } from "../../test/support/use-supervisor.ts";
 import type { MicrovmSupervisor } from "./microvm-supervisor.ts";
 import type { MicrovmView } from "./microvm-service.ts";
 

@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 import * as coreSchemas from "../../src/aws/lambda-core/schemas.ts";
 import { readServiceModel } from "../../src/aws/protocol/service-model.ts";
 import type { ServiceDefinition, WireProtocol } from "../../src/aws/service.ts";
+import { openClients } from "../support/api-clients.ts";
 import { useDirectory } from "../support/api-endpoint.ts";
 import { openControlPlane, type ControlPlane } from "../support/control-plane.ts";
 import { sendBytes, toBytes, type RawAnswer } from "../support/raw-http.ts";
@@ -15,7 +16,7 @@ import { hostileRequest } from "./hostile-request.ts";
 import { Random } from "./random.ts";
 import { rawGarbage } from "./raw-garbage.ts";
 import { leakedSecrets, StateWatch, strayFiles } from "./state-watch.ts";
-import { ACCOUNT, clearWorld, makeWorld, openClients, settle, type World } from "./world.ts";
+import { ACCOUNT, clearWorld, makeWorld, settle, type World } from "./world.ts";
 
 /** Another one each day; `FUZZ_SEED` runs a day again. */
 const SEED = Number(process.env["FUZZ_SEED"] ?? Math.floor(Date.now() / 86_400_000));

@@ -4,6 +4,7 @@ import * as s3 from "@aws-sdk/client-s3";
 import * as sts from "@aws-sdk/client-sts";
 import { expect, vi } from "vitest";
 import { policyText } from "../support/account.ts";
+import type { ApiClients } from "../support/api-clients.ts";
 import type { ControlPlane } from "../support/control-plane.ts";
 import { signedCall } from "../support/signed-call.ts";
 import type { SigningKey } from "../support/sign-request.ts";
@@ -23,22 +24,7 @@ export interface World {
   readonly session: SigningKey;
 }
 
-export function openClients({ url, key }: ControlPlane) {
-  const settings = { endpoint: url, region: REGION, credentials: key, maxAttempts: 1 };
-  return {
-    lambda: new lambda.LambdaMicrovmsClient(settings),
-    s3: new s3.S3Client({ ...settings, forcePathStyle: true }),
-    iam: new iam.IAMClient(settings),
-    sts: new sts.STSClient(settings),
-    destroy() {
-      for (const client of [this.lambda, this.s3, this.iam, this.sts]) client.destroy();
-    },
-  };
-}
-
-type Clients = ReturnType<typeof openClients>;
-
-export async function makeWorld(plane: ControlPlane, clients: Clients): Promise<World> {
+export async function makeWorld(plane: ControlPlane, clients: ApiClients): Promise<World> {
   await makeRole(clients);
   await clients.s3.send(new s3.CreateBucketCommand({ Bucket: "fuzz-bucket" }));
   await clients.s3.send(new s3.PutObjectCommand({ Bucket: "fuzz-bucket", Key: "app.zip", Body: "zip" }));
@@ -76,7 +62,7 @@ export async function makeWorld(plane: ControlPlane, clients: Clients): Promise<
   };
 }
 
-async function makeRole(clients: Clients): Promise<void> {
+async function makeRole(clients: ApiClients): Promise<void> {
   const trust = policyText({
     Effect: "Allow",
     Principal: { Service: "lambda.amazonaws.com", AWS: `arn:aws:iam::${ACCOUNT}:root` },
@@ -156,7 +142,7 @@ export async function settle(plane: ControlPlane): Promise<void> {
 }
 
 /** Removes everything there is through the API, whoever made it. */
-export async function clearWorld(plane: ControlPlane, clients: Clients): Promise<void> {
+export async function clearWorld(plane: ControlPlane, clients: ApiClients): Promise<void> {
   const { db } = plane.store;
   await settle(plane);
   for (const { id } of await db.selectFrom("microvms").select("id").where("state", "!=", "TERMINATED").execute())
@@ -175,7 +161,7 @@ export async function clearWorld(plane: ControlPlane, clients: Clients): Promise
     await signedCall(plane, "DELETE", `/2026-04-04/network-connectors/${id}`);
 }
 
-async function emptyBucket({ store: { db } }: ControlPlane, clients: Clients, Bucket: string): Promise<void> {
+async function emptyBucket({ store: { db } }: ControlPlane, clients: ApiClients, Bucket: string): Promise<void> {
   for (const { key } of await db.selectFrom("s3_objects").select("key").where("bucket", "=", Bucket).execute())
     await clients.s3.send(new s3.DeleteObjectCommand({ Bucket, Key: key }));
   for (const row of await db.selectFrom("s3_uploads").selectAll().where("bucket", "=", Bucket).execute())

@@ -21,6 +21,7 @@ import { microvmStore } from "../../src/store/microvm-store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { Cleanup } from "../../src/util/cleanup.ts";
+import { gated, type Gate } from "./gated.ts";
 import { MemoryHost } from "./memory-host.ts";
 import { ScriptedBuilder } from "./scripted-builder.ts";
 
@@ -60,7 +61,8 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   cleanup.add(() => store.close());
   const house: House = { config, paths, log: createLog(config.logLevel, descriptor), store, cleanup };
   const access = await openAccess(house);
-  const machines = openMachines(house, host);
+  let isStopped = false;
+  const machines = openMachines(house, host, () => (isStopped ? new Promise(() => {}) : Promise.resolve()));
   cleanup.add(() => machines.builds.stop());
   await machines.supervisor.recover();
   const tokens = await openJweEndpointTokens(join(paths.certificates, "endpoint-keys.json"));
@@ -84,18 +86,19 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     store,
     idle: () => machines.builds.idle(),
     stop: async () => {
+      isStopped = true; // what was under way reaches the host no more, as if its process were gone
       const [error] = await cleanup.run();
       if (error !== undefined) throw error;
     },
   };
 }
 
-function openMachines({ config, paths, store, log }: House, { engine, slots, link }: MemoryHost) {
+function openMachines({ config, paths, store, log }: House, { engine, slots, link }: MemoryHost, gate: Gate) {
   const egressOf = createEgressResolver({ store, subnets: config.subnets });
   const supervisor = new MicrovmSupervisor({
-    engine,
-    slots,
-    openLink: () => link,
+    engine: gated(engine, gate),
+    slots: gated(slots, gate),
+    openLink: () => gated(link, gate),
     egressOf,
     store: microvmStore(store),
     log,

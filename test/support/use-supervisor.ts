@@ -14,8 +14,8 @@ import type { HookSettings } from "../../src/model/hooks.ts";
 import { microvmStore, type MicrovmStore } from "../../src/store/microvm-store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import type { Store } from "../../src/store/store.ts";
-import type { AttachedMachine, Machine } from "../../src/engine/engine.ts";
-import { MemoryEngine, MemoryMachine } from "./memory-engine.ts";
+import { gated, OPEN_GATE, type Gate } from "./gated.ts";
+import { MemoryEngine } from "./memory-engine.ts";
 
 const ACCOUNT = "123456789012";
 const ARN = `arn:aws:lambda:us-east-1:${ACCOUNT}:microvm-image:app`;
@@ -134,7 +134,7 @@ export async function useSupervisor({ hooks, dozeMs = 60_000 }: SupervisorSettin
     acquire: async () => lease(nextSlot++),
     adopt: (number: number) => (leased.has(number) ? lease(number) : undefined),
   };
-  const restart = (gate: Gate = open) => {
+  const restart = (gate: Gate = OPEN_GATE) => {
     adopted.clear();
     return new MicrovmSupervisor({
       engine: gated(engine, gate),
@@ -155,37 +155,6 @@ export async function useSupervisor({ hooks, dozeMs = 60_000 }: SupervisorSettin
   const isSlotInUse = (number: number) => adopted.has(number);
   return { supervisor, engine, guest, leased, restart, log, rows, store, directoryOf, isSlotInUse, egress, connectors };
 }
-
-/** What every step to the outside passes before and after it. */
-export type Gate = () => Promise<void>;
-
-const open: Gate = async () => {};
-
-/** The same object behind a gate, and the machines it gives out too. */
-function gated<T extends object>(target: T, gate: Gate): T {
-  if (gate === open) return target;
-  return new Proxy(target, {
-    get(_, name) {
-      const member: unknown = Reflect.get(target, name, target);
-      if (typeof member !== "function" || name === "adopt" || name === "events") return bound(member, target);
-      return async (...given: unknown[]) => {
-        await gate();
-        const result: unknown = await Reflect.apply(member, target, given);
-        await gate();
-        return isMachine(result) ? gated(result, gate) : isAttached(result) ? attached(result, gate) : result;
-      };
-    },
-  });
-}
-
-function bound(member: unknown, target: object): unknown {
-  return typeof member === "function" ? (member.bind(target) as unknown) : member;
-}
-
-const attached = (found: AttachedMachine, gate: Gate) => ({ ...found, machine: gated(found.machine, gate) });
-const isMachine = (value: unknown): value is Machine => value instanceof MemoryMachine;
-const isAttached = (value: unknown): value is AttachedMachine =>
-  typeof value === "object" && value !== null && "machine" in value;
 
 /** A full disk, by order: updates throw while `isFull`. */
 function failingStore(store: MicrovmStore) {
