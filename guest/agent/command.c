@@ -95,6 +95,7 @@ static bool parse_arguments(struct cursor *cursor, struct command *command)
 	case COMMAND_LISTENING:
 		return parse_listening(cursor, command);
 	case COMMAND_WAKE:
+	case COMMAND_REHEARSE:
 		return parse_wake(cursor, command);
 	case COMMAND_HELLO:
 	case COMMAND_STATUS:
@@ -116,6 +117,7 @@ bool command_parse(const char *line, size_t length, struct command *command)
 		{"status", COMMAND_STATUS},   {"listening", COMMAND_LISTENING}, {"busy", COMMAND_BUSY},
 		{"settle", COMMAND_SETTLE},   {"wake", COMMAND_WAKE},           {"stop", COMMAND_STOP},
 		{"poweroff", COMMAND_POWEROFF}, {"hello", COMMAND_HELLO},       {"session", COMMAND_SESSION},
+		{"rehearse", COMMAND_REHEARSE},
 	};
 	struct cursor cursor = {line, line + length};
 	memset(command, 0, sizeof(*command));

@@ -67,8 +67,8 @@ static void reset_signals(void)
 static void join_cgroup(void)
 {
 	mkdir("/sys/fs/cgroup/system.slice", 0755);
-	mkdir("/sys/fs/cgroup/system.slice/app", 0755);
-	check(file_write("/sys/fs/cgroup/system.slice/app/cgroup.procs", "0"), "joining the cgroup");
+	mkdir(APP_CGROUP, 0755);
+	check(file_write(APP_CGROUP "/cgroup.procs", "0"), "joining the cgroup");
 }
 
 static void find_user(const char *spec, struct container_user *user)

@@ -7,6 +7,9 @@
 
 #include "start-config.h"
 
+/* As the service names it (contract 9). */
+#define APP_CGROUP "/sys/fs/cgroup/system.slice/app"
+
 struct start_failure {
 	/* As a shell and container runtimes have it: 126 cannot be executed, 127 not found, 125 anything else. */
 	int exit_code;

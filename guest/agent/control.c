@@ -12,6 +12,7 @@
 #include "command.h"
 #include "cpu-time.h"
 #include "events.h"
+#include "freezer.h"
 #include "loop.h"
 #include "modules.h"
 #include "power.h"
@@ -88,7 +89,17 @@ static bool answer_wake(const struct control *control, const struct command *com
 		wake_up(&command->wall_clock, command->entropy, command->entropy_length, control->peer_port);
 	if (failed != NULL)
 		return reply_line(control->watch.fd, "error %s: %s", failed, strerror(errno));
+	if (command->kind == COMMAND_WAKE && freezer_is_frozen())
+		freezer_thaw();
 	return reply_line(control->watch.fd, "ok");
+}
+
+static bool answer_settle(int fd)
+{
+	bool frozen = freezer_freeze();
+	/* The page cache stays: dropped pages would be read again by the first request of every clone. */
+	sync();
+	return reply_line(fd, frozen ? "ok frozen" : "ok");
 }
 
 static bool begin_body(struct control *control, const struct command *command)
@@ -105,6 +116,8 @@ static bool begin_stop(struct control *control, uint32_t grace_ms)
 {
 	if (app_status().state != APP_RUNNING)
 		return reply_line(control->watch.fd, "ok");
+	if (freezer_is_frozen())
+		freezer_thaw();
 	control->phase = PHASE_STOPPING;
 	/* Requests that follow wait until the app is gone. */
 	watch_set(&control->watch, 0);
@@ -140,9 +153,11 @@ static bool execute(struct control *control, struct command *command)
 	case COMMAND_BUSY:
 		return reply_line(fd, "ok %llu", (unsigned long long)cpu_busy_ms());
 	case COMMAND_SETTLE:
-		/* The page cache stays: dropped pages would be read again by the first request of every clone. */
-		sync();
-		return reply_line(fd, "ok");
+		return answer_settle(fd);
+	case COMMAND_REHEARSE:
+		if (!freezer_is_frozen())
+			return reply_line(fd, "error the app is not frozen");
+		return answer_wake(control, command);
 	case COMMAND_WAKE:
 		return answer_wake(control, command);
 	case COMMAND_STOP:

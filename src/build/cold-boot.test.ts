@@ -42,7 +42,10 @@ function fakeGuest(world: World) {
     status: async () => status,
     listeningPorts: async (ports) => ports.filter((port) => (world.listening ?? []).includes(port)),
     busyMs: async () => 0,
-    settle: () => note("settle"),
+    settle: async () => {
+      await note("settle");
+      return { isFrozen: true };
+    },
     relay: world.relay ?? (async () => ({ refused: "port-closed" })),
     async *events(_offset, signal): AsyncGenerator<GuestEvent> {
       yield { kind: "output", offset: 0, stream: "stdout", bytes: Buffer.from(world.says ?? "") };

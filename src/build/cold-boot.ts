@@ -37,6 +37,8 @@ export interface BootRequest {
 
 export interface Snapshot {
   readonly template: TemplateFiles;
+  /** The app does nothing until its guest is woken. */
+  readonly isFrozen: boolean;
   /** Bytes of the app's output that its snapshot holds. */
   readonly outputOffset: number;
 }
@@ -68,10 +70,10 @@ export async function bootAndSnapshot(tools: BootTools, request: BootRequest): P
     cleanup.add(() => output.stop());
     await startContainer(link, request.container);
     await becomeReady({ ...tools, signal }, request, { link, output });
-    await link.settle();
+    const { isFrozen } = await link.settle();
     await output.stop();
     const template = await engine.snapshot(machine, request.directory, shape);
-    return { template, outputOffset: output.offset };
+    return { template, isFrozen, outputOffset: output.offset };
   } finally {
     await cleanup.run();
   }

@@ -136,15 +136,15 @@ class Build {
     const { hooks } = request;
     const readyLimitMs = tools.config.readyTimeoutSeconds * 1000;
     const boot: BootTools = { ...tools, acquireSlot: () => this.#acquireSlot(), log, signal, readyLimitMs };
-    const template = await tellInstalled(rootfs, async () => {
+    const { template, isFrozen } = await tellInstalled(rootfs, async () => {
       const snapshot = await this.#phase("boot and snapshot", () =>
         bootAndSnapshot(boot, { directory: request.directory, rootfs, container, tier, hooks }),
       );
       if (hooks?.validate !== undefined)
         await this.#phase("validate", () => validateSnapshot(boot, { ...snapshot, rootfs, hooks }));
-      return snapshot.template;
+      return snapshot;
     });
-    return { image: { template, rootfs, container, hooks }, sizes: await measureSizes(template, rootfs) };
+    return { image: { template, isFrozen, rootfs, container, hooks }, sizes: await measureSizes(template, rootfs) };
   }
 
   async #acquireSlot(): Promise<SlotLease> {

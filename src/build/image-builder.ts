@@ -28,6 +28,8 @@ export interface BuildRequest {
 /** A built image: what RunMicrovm needs; stored as `template_json`. */
 export interface BuiltImage {
   readonly template: TemplateFiles;
+  /** Its app does nothing until its guest is woken, so the guest may run before that. Images of before do not say. */
+  readonly isFrozen?: boolean;
   readonly rootfs: string;
   readonly container: ContainerConfig;
   readonly hooks?: HookSettings | undefined;

@@ -157,6 +157,29 @@ test("waking sets the clock, resets outside connections and spares loopback", as
   expect(after).toContain("far ended\nnear lives\n2031-05-06_07:08:");
 });
 
+test("a settled app stands still through a rehearsal, and goes on when its guest is woken", async () => {
+  const { link } = await useGuest();
+  const moment = () => ({ wallClock: new Date(), entropy: crypto.getRandomValues(new Uint8Array(64)) });
+  await link.start(shell("while :; do echo tick; usleep 1000; done"));
+  await expect(link.rehearse(moment())).rejects.toMatchObject({ message: "the app is not frozen" });
+  let read = 0;
+  const hears = async (signal: AbortSignal): Promise<boolean> => {
+    for await (const event of link.events(read, signal)) {
+      if (event.kind !== "output") continue;
+      read = event.offset + event.bytes.length;
+      return true;
+    }
+    return false;
+  };
+  expect(await hears(AbortSignal.timeout(60_000))).toBe(true);
+  await expect(link.settle()).resolves.toEqual({ isFrozen: true });
+  while (await hears(AbortSignal.timeout(300))); // what it said before
+  await link.rehearse(moment());
+  expect(await hears(AbortSignal.timeout(300))).toBe(false);
+  await link.wake(moment());
+  expect(await hears(AbortSignal.timeout(60_000))).toBe(true);
+});
+
 test("output beyond the ring is dropped and counted, and the app does not wait for a reader", async () => {
   const { link } = await useGuest();
   await link.start(shell("head -c 3000000 /dev/zero; echo told >&2; exit 7"));

@@ -90,17 +90,17 @@ class TcpGuestLink implements GuestLink {
     return parseCount(words[0], words);
   }
 
-  async settle(): Promise<void> {
-    await this.#ask("settle", SETTLE_TIMEOUT_MS);
+  async settle(): Promise<{ isFrozen: boolean }> {
+    const [word] = await this.#ask("settle", SETTLE_TIMEOUT_MS);
+    return { isFrozen: word === "frozen" };
   }
 
-  async wake({ wallClock, entropy }: WakeOptions): Promise<void> {
-    if (entropy.length < MIN_ENTROPY_BYTES)
-      throw new TypeError(`Waking a guest takes at least ${MIN_ENTROPY_BYTES} bytes of entropy`);
-    const seconds = Math.floor(wallClock.getTime() / 1000);
-    const nanoseconds = String((wallClock.getTime() - seconds * 1000) * 1_000_000).padStart(9, "0");
-    const hex = Buffer.from(entropy.subarray(0, MAX_ENTROPY_BYTES)).toString("hex");
-    await this.#ask(`wake ${seconds}.${nanoseconds} ${hex}`);
+  async wake(options: WakeOptions): Promise<void> {
+    await this.#ask(`wake ${encodeWake(options)}`);
+  }
+
+  async rehearse(options: WakeOptions): Promise<void> {
+    await this.#ask(`rehearse ${encodeWake(options)}`);
   }
 
   async stop(graceMs: number): Promise<void> {
@@ -171,6 +171,14 @@ class TcpGuestLink implements GuestLink {
 
 function drop(socket: Socket): void {
   socket.on("error", () => {}).destroy();
+}
+
+function encodeWake({ wallClock, entropy }: WakeOptions): string {
+  if (entropy.length < MIN_ENTROPY_BYTES)
+    throw new TypeError(`Waking a guest takes at least ${MIN_ENTROPY_BYTES} bytes of entropy`);
+  const seconds = Math.floor(wallClock.getTime() / 1000);
+  const nanoseconds = String((wallClock.getTime() - seconds * 1000) * 1_000_000).padStart(9, "0");
+  return `${seconds}.${nanoseconds} ${Buffer.from(entropy.subarray(0, MAX_ENTROPY_BYTES)).toString("hex")}`;
 }
 
 function isTimeout(reason: unknown): boolean {

@@ -32,6 +32,7 @@ async function useHouse() {
   const prepared = new PreparedMachines({
     engine: tiny.engine,
     slots: tiny.pool,
+    openLink: createGuestLink,
     log,
     directory: join(tiny.home, "prepared"),
     perImage: 1,

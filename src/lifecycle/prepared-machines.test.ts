@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { MemoryEngine } from "../../test/support/memory-engine.ts";
 import type { BuiltImage } from "../build/image-builder.ts";
+import type { GuestLink } from "../guest-link/guest-link.ts";
 import type { SlotLease } from "../network/slot-pool.ts";
 import { PreparedMachines, type PreparedMachinesOptions } from "./prepared-machines.ts";
 
@@ -24,7 +25,17 @@ async function usePrepared(options: Partial<PreparedMachinesOptions> = {}) {
   };
   const directory = join(home, "prepared");
   const log = pino({ enabled: false });
-  const prepared = new PreparedMachines({ engine, slots, log, directory, perImage: 2, delayMs: 1, ...options });
+  const openLink = () => ({}) as GuestLink;
+  const prepared = new PreparedMachines({
+    engine,
+    slots,
+    openLink,
+    log,
+    directory,
+    perImage: 2,
+    delayMs: 1,
+    ...options,
+  });
   onTestFinished(() => prepared.close());
   await prepared.recover();
   const template = { directory: home, shape: { memoryMiB: 1, vcpus: 1 }, fingerprint: "test" };
@@ -47,6 +58,32 @@ test("an image's first run finds nothing, later ones find a machine that has not
   expect(prepared.take("another build", image)).toBeUndefined();
 });
 
+test("a guest whose app is frozen rehearses its wake and then waits; one that cannot is given up", async () => {
+  const rehearsals: string[] = [];
+  const { prepared, image, engine, becomesReady, leased, directory } = await usePrepared({
+    perImage: 1,
+    openLink: () =>
+      ({
+        rehearse: async () => {
+          rehearsals.push([...engine.machines.values()].map(({ phase }) => phase).join(" "));
+          if (rehearsals.length === 1) throw new Error("the guest does not answer");
+        },
+      }) as unknown as GuestLink,
+  });
+  const frozen = { ...image, isFrozen: true };
+  prepared.take(BUILD, frozen);
+  await vi.waitFor(async () => expect([rehearsals, leased(), await readdir(directory)]).toEqual([["running"], 0, []]));
+  prepared.take(BUILD, frozen);
+  await vi.waitFor(() => expect(rehearsals).toEqual(["running", "gone running"]));
+  await becomesReady(1);
+  const taken = await vi.waitFor(() => {
+    const found = prepared.take(BUILD, frozen);
+    if (found === undefined) throw new Error("not yet");
+    return found;
+  });
+  expect(taken.machine).toMatchObject({ phase: "paused" });
+});
+
 test("an image that is removed, or not run for a while, gives its machines, slots and folders back", async () => {
   const { prepared, image, becomesReady, directory, leased } = await usePrepared({ keepMs: 400 });
   for (const end of [() => prepared.release(BUILD), () => Promise.resolve()]) {
@@ -65,6 +102,7 @@ test("a server that starts ends what a killed one had prepared", async () => {
   const next = new PreparedMachines({
     engine,
     slots: { acquire: () => Promise.reject(new Error("unused")) },
+    openLink: () => ({}) as GuestLink,
     log: pino({ enabled: false }),
     directory,
     perImage: 1,

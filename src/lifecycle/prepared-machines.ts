@@ -4,10 +4,12 @@ import { join } from "node:path";
 import type { BuiltImage } from "../build/image-builder.ts";
 import { makeCloneDirectory } from "../engine/clone-directory.ts";
 import type { Engine, Machine } from "../engine/engine.ts";
+import type { GuestAddress, GuestLink } from "../guest-link/guest-link.ts";
+import { rehearseWake } from "../guest-link/wake-guest.ts";
 import type { SlotLease } from "../network/slot-pool.ts";
 import type { Log } from "../observability/log.ts";
 
-/** A clone that is loaded but has not run one instruction. */
+/** A clone that waits, stopped, and whose app has not run one instruction. */
 export interface PreparedMachine {
   readonly machine: Machine;
   readonly slot: SlotLease;
@@ -16,6 +18,7 @@ export interface PreparedMachine {
 export interface PreparedMachinesOptions {
   readonly engine: Engine;
   readonly slots: { acquire(): Promise<SlotLease> };
+  readonly openLink: (address: GuestAddress) => GuestLink;
   readonly log: Log;
   /** Holds a folder per prepared machine. */
   readonly directory: string;
@@ -42,8 +45,10 @@ interface Shelf {
 }
 
 /**
- * Clones of busy images, started ahead up to their guest's first instruction: a run then only moves one into its place.
- * They are about 30 MB each, never run, and belong to nobody, so a server that starts removes them.
+ * Clones of busy images, started ahead: a run then only moves one into its place. Where the app is frozen in the
+ * snapshot the guest's own part of a wake is rehearsed too, so that an emulator has translated it; a guest whose app
+ * would run stays at its first instruction. They are about 30 MB each, stopped, and belong to nobody, so a server that
+ * starts removes them.
  */
 export class PreparedMachines {
   readonly #options: PreparedMachinesOptions;
@@ -121,13 +126,15 @@ export class PreparedMachines {
     }
   }
 
-  async #make({ template, rootfs }: BuiltImage): Promise<PreparedMachine> {
-    const { engine, slots } = this.#options;
+  async #make({ template, rootfs, isFrozen = false }: BuiltImage): Promise<PreparedMachine> {
+    const { engine, slots, openLink } = this.#options;
     const directory = join(this.#options.directory, randomUUID());
     const slot = await slots.acquire();
     try {
       await makeCloneDirectory(directory, template);
-      const machine = await engine.restore({ directory, template, rootfs, network: slot.network, isPaused: true });
+      const spec = { directory, template, rootfs, network: slot.network, isPaused: !isFrozen };
+      const machine = await engine.restore(spec);
+      if (isFrozen) await rehearse(machine, openLink(slot.guest));
       return { machine, slot };
     } catch (cause) {
       await slot.release();
@@ -138,6 +145,16 @@ export class PreparedMachines {
 
   #count(): number {
     return [...this.#shelves.values()].reduce((sum, { ready }) => sum + ready.length, 0);
+  }
+}
+
+async function rehearse(machine: Machine, link: GuestLink): Promise<void> {
+  try {
+    await rehearseWake(link);
+    await machine.pause();
+  } catch (cause) {
+    await machine.kill();
+    throw cause;
   }
 }
 

@@ -61,6 +61,7 @@ function openPrepared({ config, paths, log, cleanup }: House, engine: Engine, sl
   const prepared = new PreparedMachines({
     engine,
     slots,
+    openLink: createGuestLink,
     log,
     directory: paths.preparedMachines,
     perImage: config.preparedPerImage,
