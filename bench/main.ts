@@ -1,8 +1,11 @@
+import { density } from "./density.ts";
 import { proxy } from "./proxy.ts";
+import { sleepers } from "./sleepers.ts";
 import { start } from "./start.ts";
+import { storm } from "./storm.ts";
 
 /** Measurements side by side: ./dev bench [name]. */
-const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = { start, proxy };
+const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = { start, proxy, density, storm, sleepers };
 
 const wanted = process.argv[2] ?? "start";
 const scenario = SCENARIOS[wanted];
