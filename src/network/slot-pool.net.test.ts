@@ -1,7 +1,9 @@
+import { spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { runCommand } from "../util/run-command.ts";
 import { openSlotPool } from "./slot-pool.ts";
 
@@ -63,4 +65,34 @@ test("a leased slot outlives the pool and can be adopted by the next one", async
   await expect(inNamespace(lease.network.namespace, "true")).resolves.toBeDefined();
   await adopted?.release();
   await next.close();
+});
+
+/** A loopback address that comes: whoever watches addresses sees what went before it, too. */
+async function addAddress(address: string): Promise<void> {
+  await runCommand("ip", ["address", "add", `${address}/32`, "dev", "lo"]);
+  onTestFinished(async () => void (await runCommand("ip", ["address", "del", `${address}/32`, "dev", "lo"])));
+}
+
+test("the host gets no address when slots come and go, so that browsers on it keep their connections", async () => {
+  const { pool } = await usePool(0);
+  const monitor = spawn("ip", ["-oneline", "monitor", "address"], { stdio: ["ignore", "pipe", "inherit"] });
+  onTestFinished(() => void monitor.kill());
+  let seen = "";
+  monitor.stdout.setEncoding("utf8").on("data", (text: string) => (seen += text));
+  await vi.waitFor(
+    async () => {
+      await addAddress(`127.99.${randomInt(1, 250)}.${randomInt(1, 250)}`);
+      expect(seen).toContain("127.99.");
+    },
+    { timeout: 30_000 },
+  );
+  const lease = await pool.acquire();
+  const { stdout } = await runCommand("ip", ["-4", "-oneline", "route", "show", `${lease.guest.host}/32`]);
+  const device = /dev (\S+)/.exec(stdout)?.[1] ?? "";
+  expect(device).toMatch(/^cn/);
+  expect((await runCommand("ip", ["-oneline", "address", "show", "dev", device])).stdout).toBe("");
+  await lease.release();
+  await addAddress("127.98.0.1");
+  await vi.waitFor(() => expect(seen).toContain("127.98.0.1"), { timeout: 30_000 });
+  expect(seen).not.toContain(device);
 });

@@ -22,31 +22,43 @@ export async function tearDownHost(block: SlotBlock): Promise<void> {
   ]);
 }
 
-/** Makes slots from nothing, with few spawned tools however many they are. */
+/** The two ends of every pair; each pair is a network of its own. */
+const HOST_MAC = "02:ca:74:00:00:01";
+const SLOT_MAC = "02:ca:74:00:00:02";
+
+/**
+ * Makes slots from nothing, with few spawned tools however many they are. The host's ends have no addresses, they share
+ * the service address: programs of the host that watch its addresses, as browsers do, drop their connections whenever
+ * one comes or goes.
+ */
 export async function makeSlots(block: SlotBlock, slots: readonly Slot[], resolver: string): Promise<void> {
   if (slots.length === 0) return;
   try {
+    const service = serviceAddress(block);
     const outside = slots.flatMap((slot) => [
       `netns add ${slot.namespace}`,
-      `link add ${slot.hostInterface} type veth peer name ${SLOT_UPLINK} netns ${slot.namespace}`,
-      `addr add ${slot.hostAddress}/31 dev ${slot.hostInterface}`,
-      `link set ${slot.hostInterface} up`,
+      `link add ${slot.hostInterface} address ${HOST_MAC} type veth peer name ${SLOT_UPLINK} address ${SLOT_MAC} netns ${slot.namespace}`,
+      `link set ${slot.hostInterface} addrgenmode none up`,
+      `route add ${slot.slotAddress}/32 dev ${slot.hostInterface} src ${service}`,
+      `neigh replace ${slot.slotAddress} lladdr ${SLOT_MAC} dev ${slot.hostInterface} nud permanent`,
     ]);
     await runCommand("ip", ["-batch", "-"], { input: `${outside.join("\n")}\n` });
     const rules = slotRules(block, resolver);
-    await Promise.all(slots.map((slot) => setUpInside(slot, rules)));
+    await Promise.all(slots.map((slot) => setUpInside(slot, service, rules)));
   } catch (cause) {
     await removeSlots(slots);
     throw new AppError("ERR_NETWORK_SLOT", { cause });
   }
 }
 
-async function setUpInside(slot: Slot, rules: string): Promise<void> {
+async function setUpInside(slot: Slot, service: string, rules: string): Promise<void> {
   const inside = [
     `link set lo up`,
-    `addr add ${slot.slotAddress}/31 dev ${SLOT_UPLINK}`,
+    `addr add ${slot.slotAddress}/32 dev ${SLOT_UPLINK}`,
     `link set ${SLOT_UPLINK} up`,
-    `route add default via ${slot.hostAddress}`,
+    `neigh replace ${service} lladdr ${HOST_MAC} dev ${SLOT_UPLINK} nud permanent`,
+    `route add ${service}/32 dev ${SLOT_UPLINK}`,
+    `route add default via ${service}`,
     `tuntap add ${SLOT_TAP} mode tap`,
     `link set ${SLOT_TAP} address ${GUEST_NETWORK.gatewayMac} up`,
     `addr add ${GUEST_NETWORK.gatewayAddress}/${GUEST_NETWORK.prefixLength} dev ${SLOT_TAP}`,

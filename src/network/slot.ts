@@ -8,8 +8,7 @@ export interface Slot {
   readonly namespace: string;
   /** Host side of the veth pair. */
   readonly hostInterface: string;
-  /** Host side address; the namespace's side is the next one up (a /31). */
-  readonly hostAddress: string;
+  /** Every second address of the block; once the others were the host's ends. */
   readonly slotAddress: string;
 }
 
@@ -48,7 +47,6 @@ export function slotAt(block: SlotBlock, number: number): Slot {
     number,
     namespace: `catnap-${block.tag}-${number}`,
     hostInterface: `cn${block.tag}-${number}`,
-    hostAddress: formatAddress(block.base + number * 2),
     slotAddress: formatAddress(block.base + number * 2 + 1),
   };
 }
