@@ -69,18 +69,17 @@ async function rolesAndBuckets({ call }: Caller): Promise<void> {
   await call("read the head", ({ clients }) =>
     clients.s3.send(new s3.HeadObjectCommand({ Bucket: "box", Key: "app.zip", ChecksumMode: "ENABLED" })),
   );
-  await call("begin an upload in parts", ({ clients }) =>
+  const { UploadId } = await call("begin an upload in parts", ({ clients }) =>
     clients.s3.send(new s3.CreateMultipartUploadCommand({ Bucket: "box", Key: "big" })),
-  ).then(async ({ UploadId }) => {
-    const part = { Bucket: "box", Key: "big", UploadId, PartNumber: 1 };
-    const { ETag } = await call("send a part", ({ clients }) =>
-      clients.s3.send(new s3.UploadPartCommand({ ...part, Body: "part" })),
-    );
-    const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] };
-    await call("complete it", ({ clients }) =>
-      clients.s3.send(new s3.CompleteMultipartUploadCommand({ ...part, MultipartUpload })),
-    );
-  });
+  );
+  const part = { Bucket: "box", Key: "big", UploadId, PartNumber: 1 };
+  const { ETag } = await call("send a part", ({ clients }) =>
+    clients.s3.send(new s3.UploadPartCommand({ ...part, Body: "part" })),
+  );
+  const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] };
+  await call("complete it", ({ clients }) =>
+    clients.s3.send(new s3.CompleteMultipartUploadCommand({ ...part, MultipartUpload })),
+  );
   await call("list objects", ({ clients }) =>
     clients.s3.send(new s3.ListObjectsV2Command({ Bucket: "box", MaxKeys: 1 })),
   );
