@@ -3,6 +3,7 @@ import type { Credential } from "./credentials.ts";
 import { canonicalRequest, sha256Hex } from "./sigv4-canonical.ts";
 import { ALGORITHM, type SigV4Claims } from "./sigv4-claims.ts";
 import { refuse, type SignedRequest, type SigV4Refusal } from "./sigv4-request.ts";
+import { SigningKeys } from "./signing-keys.ts";
 
 /** How far a client's clock may be off, either way. */
 const MAX_SKEW_MS = 15 * 60 * 1000;
@@ -36,7 +37,7 @@ export function verifySigV4(options: VerifyOptions): SigningState | SigV4Refusal
   const unsigned = isS3 ? unsignedAmzHeader(claims, request) : undefined;
   if (unsigned)
     return refuse("mismatch", `There were headers present in the request which were not signed: ${unsigned}`);
-  const key = signingKey(credential.secretAccessKey, claims);
+  const key = signingKeys.of(credential.secretAccessKey, claims);
   let canonical: string;
   try {
     canonical = canonicalRequest(request, {
@@ -56,6 +57,8 @@ export function verifySigV4(options: VerifyOptions): SigningState | SigV4Refusal
   return { key, timestamp: claims.timestamp, scope: claims.scope, seedSignature: expected };
 }
 
+const signingKeys = new SigningKeys();
+
 const MISMATCH =
   "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.";
 
@@ -66,12 +69,6 @@ export function signString(key: Buffer, lines: readonly string[]): string {
 export function equalSecrets(a: string, b: string): boolean {
   // Digests have one length, so timingSafeEqual never throws and the lengths of the secrets stay hidden.
   return timingSafeEqual(Buffer.from(sha256Hex(a)), Buffer.from(sha256Hex(b)));
-}
-
-function signingKey(secretAccessKey: string, { date, region, signingName }: SigV4Claims): Buffer {
-  let key: Buffer = Buffer.from(`AWS4${secretAccessKey}`);
-  for (const part of [date, region, signingName, "aws4_request"]) key = createHmac("sha256", key).update(part).digest();
-  return key;
 }
 
 function checkTime({ signedAt, timestamp, expiresSeconds }: SigV4Claims, now: Date): SigV4Refusal | undefined {

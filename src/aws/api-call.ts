@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { authenticate, type Authenticated, type Unauthenticated } from "../auth/authenticate.ts";
 import type { CredentialStore } from "../auth/credentials.ts";
 import { detach, openPayload } from "../auth/signed-payload.ts";
@@ -10,7 +10,7 @@ import { authFault } from "./auth-faults.ts";
 import type { CallAuthorizer } from "./call-access.ts";
 import { dispatch, type DispatchResult } from "./dispatch.ts";
 import { parseHttpRequest, type ParsedRequest } from "./http-request.ts";
-import { readBody } from "./protocol/read-body.ts";
+import { CollectedBody, readBody } from "./protocol/read-body.ts";
 import { readS3Address } from "./s3-address.ts";
 import type { HostedService, ServiceRegistry } from "./service-registry.ts";
 
@@ -140,12 +140,14 @@ class OnceRead {
   }
 
   async collect(maxBytes: number): Promise<Buffer> {
-    this.#collected = await readBody(detach(this.#request), maxBytes);
+    const { headers } = this.#request;
+    const isEmpty = headers["content-length"] === undefined && headers["transfer-encoding"] === undefined;
+    this.#collected = isEmpty ? Buffer.alloc(0) : await readBody(detach(this.#request), maxBytes);
     return this.#collected;
   }
 
   readable({ headers }: ParsedRequest, { contentSha256, signing }: Authenticated): Readable {
-    if (this.#collected) return Readable.from(this.#collected.length > 0 ? [this.#collected] : []);
+    if (this.#collected) return new CollectedBody(this.#collected);
     return openPayload({ body: this.#request, headers, contentSha256, signing });
   }
 }

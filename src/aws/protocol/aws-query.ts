@@ -5,7 +5,7 @@ import type { ServiceDefinition } from "../service.ts";
 import { MalformedInput } from "./malformed-input.ts";
 import { readQueryInput } from "./query-input.ts";
 import { readBody } from "./read-body.ts";
-import { readServiceModel, structWith, type OperationModel, type ServiceModel } from "./service-model.ts";
+import { readServiceModel, renamed, type OperationModel, type ServiceModel } from "./service-model.ts";
 import type { Protocol, WireRequest, WireResponse } from "./wire.ts";
 
 const DATE_TIME = 5;
@@ -87,10 +87,7 @@ function writeResult(name: string, operation: OperationModel, output: Record<str
     httpBindings: false,
     timestampFormat: { useTrait: true, default: DATE_TIME },
   });
-  serializer.write(
-    structWith(operation.output, () => true, name),
-    output,
-  );
+  serializer.write(renamed(operation.output, name), output);
   return String(serializer.flush());
 }
 

@@ -93,12 +93,26 @@ export function requiredMembers(schema: NormalizedSchema): readonly string[] {
   return names.slice(0, count ?? 0);
 }
 
-/** A structure with only some members of another, under another name if given; for bodies without the HTTP-bound members. */
-export function structWith(
-  schema: NormalizedSchema,
-  isKept: (member: NormalizedSchema) => boolean,
-  name?: string,
-): NormalizedSchema {
+type MemberChoice = (member: NormalizedSchema) => boolean;
+
+/** Structures made from others, by the choice that made them: operations and errors ask for the same ones at every call. */
+const chosen = new WeakMap<NormalizedSchema, WeakMap<MemberChoice, NormalizedSchema>>();
+
+/** A structure with only some members of another; for bodies without the HTTP-bound members. */
+export function structWith(schema: NormalizedSchema, isKept: MemberChoice): NormalizedSchema {
+  const ofSchema = chosen.get(schema) ?? new WeakMap<MemberChoice, NormalizedSchema>();
+  chosen.set(schema, ofSchema);
+  const made = ofSchema.get(isKept) ?? chooseMembers(schema, isKept);
+  ofSchema.set(isKept, made);
+  return made;
+}
+
+/** The same structure under another name. */
+export function renamed(schema: NormalizedSchema, name: string): NormalizedSchema {
+  return chooseMembers(schema, () => true, name);
+}
+
+function chooseMembers(schema: NormalizedSchema, isKept: MemberChoice, name?: string): NormalizedSchema {
   const [kind, namespace, ownName, traits, names, members] = schema.getSchema() as unknown as [
     3,
     string,
