@@ -1,9 +1,11 @@
 /*
- * Starts a virtual machine monitor where it can do little harm: vmm-launch NETNS [CGROUP-PROCS...] -- PROGRAM ARGS...
+ * Starts a virtual machine monitor where it can do little harm:
+ * vmm-launch NETNS [CGROUP-PROCS...] [--prefetch FILE RANGES] -- PROGRAM ARGS...
  *
  * Enters the network namespace, joins the control groups, leaves the host's System V and POSIX queues and host name
  * behind, gives up core files and any later gain of privileges, and becomes the program. The user changes later, by
- * the monitor itself: it opens its files and its tap device first.
+ * the monitor itself: it opens its files and its tap device first. Meanwhile the kernel is asked for what RANGES lists of
+ * FILE, "offset length" a line: the memory that the guest is going to touch.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,10 +15,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Descriptors: disks, tap, sockets and eventfds of one machine are far fewer. */
-enum { MAX_FILES = 256 };
+enum { MAX_FILES = 256, MAX_RANGES = 4096 };
 
 static void die(const char *what, const char *name)
 {
@@ -47,15 +50,40 @@ static void limit(__rlimit_resource_t resource, rlim_t most)
 		die("cannot limit", "resources");
 }
 
+/* A process of its own, so that the monitor does not wait; nobody's child, so that nobody has to reap it. */
+static void prefetch(const char *path, const char *ranges)
+{
+	long long offset, length;
+	FILE *list = fopen(ranges, "re");
+	int file = list == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	pid_t child = file < 0 ? -1 : fork();
+	if (child == 0 && fork() == 0) {
+		for (int count = 0; count < MAX_RANGES && fscanf(list, "%lld %lld", &offset, &length) == 2; count++)
+			posix_fadvise(file, offset, length, POSIX_FADV_WILLNEED);
+	}
+	if (child == 0)
+		_exit(0);
+	if (child > 0)
+		waitpid(child, NULL, 0);
+	if (file >= 0)
+		close(file);
+	if (list != NULL)
+		fclose(list);
+}
+
 int main(int argc, char **argv)
 {
 	int at = 2;
 	if (argc < 4)
-		die("usage:", "vmm-launch NETNS [CGROUP-PROCS...] -- PROGRAM ARGS...");
+		die("usage:", "vmm-launch NETNS [CGROUP-PROCS...] [--prefetch FILE RANGES] -- PROGRAM ARGS...");
 	enter_network(argv[1]);
-	for (; at < argc && strcmp(argv[at], "--") != 0; at++)
+	for (; at < argc && strncmp(argv[at], "--", 2) != 0; at++)
 		join(argv[at]);
-	if (at + 1 >= argc)
+	if (at + 3 < argc && strcmp(argv[at], "--prefetch") == 0) {
+		prefetch(argv[at + 1], argv[at + 2]);
+		at += 3;
+	}
+	if (at + 1 >= argc || strcmp(argv[at], "--") != 0)
 		die("usage:", "no program after --");
 	if (unshare(CLONE_NEWIPC | CLONE_NEWUTS) < 0)
 		die("cannot leave", "the host's IPC and UTS namespaces");

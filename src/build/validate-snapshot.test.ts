@@ -17,7 +17,11 @@ async function validate({ statuses, dies = false }: { statuses: number[]; dies?:
   const done: string[] = [];
   const note = async (what: string) => void done.push(what);
   const exited = Promise.withResolvers<void>();
-  const machine: Partial<Machine> = { exited: exited.promise, kill: () => note("kill") };
+  const machine: Partial<Machine> = {
+    exited: exited.promise,
+    kill: () => note("kill"),
+    noteWorkingSet: () => note("working set"),
+  };
   const engine: Partial<Engine> = {
     restore: async (spec) => {
       expect(spec.directory).not.toBe(directory);
@@ -72,7 +76,7 @@ test("a snapshot is validated on a woken clone of its own, which is gone afterwa
   const { calls, done, outcome, left, upper, log } = await validate({ statuses: [503, 200] });
   expect(outcome).toBeUndefined();
   expect(calls).toEqual(["validate", "validate"]);
-  expect(done).toEqual(["restore", "wake", "kill", "release"]);
+  expect(done).toEqual(["restore", "wake", "working set", "kill", "release"]);
   expect(left).toEqual(["build.log", "disk.upper"]);
   expect(upper).toBe("as snapshotted");
   expect(log).toContain("app | validated");

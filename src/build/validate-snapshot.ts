@@ -38,6 +38,9 @@ export async function validateSnapshot(tools: BootTools, request: ValidationRequ
     const output = followOutput({ link, log: tools.log, signal, fromOffset: outputOffset });
     cleanup.add(() => output.stop());
     await passHook({ link, log: tools.log, output, signal, hooks, hook: "validate" });
+    await machine
+      .noteWorkingSet()
+      .catch((error: unknown) => tools.log.line(`no prefetch for this image: ${String(error)}`));
   } finally {
     for (const error of await cleanup.run()) tools.log.line(`left behind by the validation: ${String(error)}`);
   }

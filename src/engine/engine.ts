@@ -46,6 +46,8 @@ export const ENGINE_FILES = {
   upper: "disk.upper",
   changedPages: "memory.diff",
   devices: "device.state",
+  /** Of a template or a microVM: what a machine of it read of the template, as a hint to the next. */
+  workingSet: "memory.touched",
 } as const;
 
 export interface BootSpec {
@@ -109,6 +111,8 @@ export interface Machine {
   /** Renames the machine's directory, whatever state the machine is in; the handle tells the new one. */
   moveTo(directory: string): Promise<void>;
   stats(): Promise<MachineStats>;
+  /** Writes what the machine has read of its template so far beside the template, for the clones to come. */
+  noteWorkingSet(): Promise<void>;
   /** Ends the process at once; resolves when it is gone. Never throws for a process already gone. */
   kill(): Promise<void>;
 }

@@ -128,6 +128,8 @@ export class MemoryMachine implements Machine {
     this.phase = "running";
   }
 
+  async noteWorkingSet(): Promise<void> {}
+
   async moveTo(directory: string): Promise<void> {
     await rename(this.handle.directory, directory);
     this.handle = { ...this.handle, directory };

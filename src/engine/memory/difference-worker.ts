@@ -3,7 +3,7 @@ import { AppError } from "../../errors/app-error.ts";
 import { runDifferenceJob, type DifferenceJob } from "./difference-job.ts";
 import type { DifferenceAnswer } from "./difference-thread.ts";
 
-const DONE = { save: "saved", load: "loaded" } as const;
+const DONE = { save: "saved", load: "loaded", note: "read" } as const;
 
 /** The thread's side: one job at a time, each answered. */
 parentPort?.on("message", ({ id, job }: { id: number; job: DifferenceJob }) => {

@@ -41,11 +41,14 @@ export function findRamMapping(pid: number, memoryFile: string): RamMapping {
   return mapping;
 }
 
-/**
- * The pages a private mapping owns: anonymous (present, not from the file) or swapped out. Everything else is still the
- * file's and needs no saving.
- */
-export function findOwnPages(pid: number, mapping: RamMapping): PageRun[] {
+export interface FoundPages {
+  /** What a private mapping owns: anonymous (present, not from the file) or swapped out. All else needs no saving. */
+  readonly own: readonly PageRun[];
+  /** Pages of the file that the process has mapped: those it read, and their neighbours. */
+  readonly read: readonly PageRun[];
+}
+
+export function findPages(pid: number, mapping: RamMapping): FoundPages {
   const pagemap = openSync(`/proc/${pid}/pagemap`, "r");
   try {
     return scan(pagemap, mapping);
@@ -54,12 +57,11 @@ export function findOwnPages(pid: number, mapping: RamMapping): PageRun[] {
   }
 }
 
-function scan(pagemap: number, mapping: RamMapping): PageRun[] {
-  const runs: { firstPage: number; pages: number }[] = [];
+function scan(pagemap: number, mapping: RamMapping): FoundPages {
+  const found = { own: new Runs(), read: new Runs() };
   const total = mapping.bytes / PAGE_BYTES;
   const words = new Uint32Array(CHUNK_ENTRIES * 2);
   const bytes = new Uint8Array(words.buffer);
-  let last: { firstPage: number; pages: number } | undefined;
   for (let first = 0; first < total; first += CHUNK_ENTRIES) {
     const count = Math.min(CHUNK_ENTRIES, total - first);
     const at = (mapping.address / PAGE_BYTES + first) * ENTRY_BYTES;
@@ -68,12 +70,21 @@ function scan(pagemap: number, mapping: RamMapping): PageRun[] {
     for (let index = 0; index < count; index++) {
       const upper = words[index * 2 + 1] as number;
       if (upper === 0) continue;
-      const isOwn = (upper & SWAPPED) !== 0 || ((upper & PRESENT) !== 0 && (upper & FILE_OR_SHARED) === 0);
-      if (!isOwn) continue;
-      const page = first + index;
-      if (last !== undefined && last.firstPage + last.pages === page) last.pages++;
-      else runs.push((last = { firstPage: page, pages: 1 }));
+      if ((upper & (SWAPPED | PRESENT)) === 0) continue;
+      const isOwn = (upper & SWAPPED) !== 0 || (upper & FILE_OR_SHARED) === 0;
+      (isOwn ? found.own : found.read).add(first + index);
     }
   }
-  return runs;
+  return { own: found.own.all, read: found.read.all };
+}
+
+/** Collects pages, in ascending order, as runs. */
+class Runs {
+  readonly all: { firstPage: number; pages: number }[] = [];
+
+  add(page: number): void {
+    const last = this.all.at(-1);
+    if (last !== undefined && last.firstPage + last.pages === page) last.pages++;
+    else this.all.push({ firstPage: page, pages: 1 });
+  }
 }

@@ -194,6 +194,7 @@ class QemuEngine implements Engine {
         shape: spec.template.shape,
         memoryFile,
         memoryIs: "clone",
+        workingSet: join(difference === undefined ? spec.template.directory : spec.directory, ENGINE_FILES.workingSet),
       },
       { upper: join(spec.directory, ENGINE_FILES.upper), rootfs: spec.rootfs, deviceState },
     );
@@ -213,7 +214,7 @@ class QemuEngine implements Engine {
   }
 
   async #launch(
-    spec: Omit<CommandLineSpec, "jail">,
+    spec: Omit<CommandLineSpec, "jail"> & { readonly workingSet?: string },
     files: Omit<FilesToInherit, "directory">,
   ): Promise<StartedInGroup> {
     const { program, version, jail, groups } = this.#monitor;
@@ -228,6 +229,7 @@ class QemuEngine implements Engine {
     const started = await launchQemu({
       launcher: jail.launcher,
       groups: joined,
+      prefetch: spec.workingSet === undefined ? [] : [spec.memoryFile, spec.workingSet],
       program,
       args: commandLine({ ...spec, jail: confined }),
       environment: memory.environment,

@@ -58,6 +58,7 @@ export class QemuMachine implements Machine {
         pid,
         base: join(template.directory, ENGINE_FILES.templateMemory),
         file: `${pages}.new`,
+        workingSet: join(directory, ENGINE_FILES.workingSet),
         alsoSync: join(directory, ENGINE_FILES.upper),
       }),
       this.saveDevices(`${devices}.new`),
@@ -97,6 +98,14 @@ export class QemuMachine implements Machine {
     const { pid } = this.handle;
     const [privateBytes, cpuSeconds] = await Promise.all([privateBytesOf(pid), cpuSecondsOf(pid)]);
     return { privateBytes, cpuSeconds };
+  }
+
+  async noteWorkingSet(): Promise<void> {
+    const { template, pid } = this.handle;
+    if (template === undefined) return;
+    const workingSet = join(template.directory, ENGINE_FILES.workingSet);
+    const base = join(template.directory, ENGINE_FILES.templateMemory);
+    await this.#differences.run({ work: "note", pid, base, file: "", workingSet });
   }
 
   async kill(): Promise<void> {

@@ -26,6 +26,8 @@ export interface LaunchSpec {
   readonly launcher: string;
   /** Files by which it joins its control groups. */
   readonly groups: readonly string[];
+  /** A file, and the list of its ranges to have in memory; or nothing. */
+  readonly prefetch: readonly string[];
   readonly files: FilesToInherit;
 }
 
@@ -39,9 +41,10 @@ export async function launchQemu(spec: LaunchSpec): Promise<StartedQemu> {
     throw cause;
   });
   try {
+    const prefetch = spec.prefetch.length === 0 ? [] : ["--prefetch", ...spec.prefetch];
     const child = spawn(
       spec.launcher,
-      [`/run/netns/${spec.namespace}`, ...spec.groups, "--", spec.program, ...spec.args],
+      [`/run/netns/${spec.namespace}`, ...spec.groups, ...prefetch, "--", spec.program, ...spec.args],
       {
         cwd: spec.directory,
         detached: true,
