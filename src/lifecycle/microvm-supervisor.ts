@@ -169,7 +169,7 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
     for (const row of await store.purgeTerminated(Date.now() - TERMINATED_RETENTION_MS))
       this.#byLabel.delete(row.endpoint_label);
     for (const name of await readdir(microvmsDirectory)) {
-      if ((await store.find(name)) === undefined)
+      if (!this.#byId.has(name) && (await store.find(name)) === undefined)
         await rm(join(microvmsDirectory, name), { recursive: true, force: true });
     }
   }

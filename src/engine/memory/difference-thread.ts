@@ -35,7 +35,9 @@ export class DifferenceThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL("difference-worker.ts", import.meta.url));
+    const worker = new Worker(new URL("difference-worker.ts", import.meta.url), {
+      resourceLimits: { maxYoungGenerationSizeMb: 4 }, // it allocates buffers, hardly any objects
+    });
     worker.unref();
     worker.on("message", (answer: DifferenceAnswer) => this.#settle(answer));
     worker.on("error", (cause) => this.#giveUp(worker, cause));
