@@ -1,3 +1,4 @@
+import { api } from "./api.ts";
 import { density } from "./density.ts";
 import { proxy } from "./proxy.ts";
 import { sleepers } from "./sleepers.ts";
@@ -5,7 +6,7 @@ import { start } from "./start.ts";
 import { storm } from "./storm.ts";
 
 /** Measurements side by side: ./dev bench [name]. */
-const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = { start, proxy, density, storm, sleepers };
+const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = { start, proxy, api, density, storm, sleepers };
 
 const wanted = process.argv[2] ?? "start";
 const scenario = SCENARIOS[wanted];

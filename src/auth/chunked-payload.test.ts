@@ -1,4 +1,4 @@
-import { createHash, createHmac } from "node:crypto";
+import { createHash, createHmac, createSecretKey } from "node:crypto";
 import { Readable } from "node:stream";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
@@ -6,7 +6,7 @@ import { authenticate } from "./authenticate.ts";
 import { ChunkedPayload, type ChunkedPayloadOptions } from "./chunked-payload.ts";
 
 const signing = {
-  key: Buffer.from("key"),
+  key: createSecretKey(Buffer.from("key")),
   timestamp: "20261120T120000Z",
   scope: "20261120/us-east-1/s3/aws4_request",
   seedSignature: "5eed",

@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 
 export interface SigningScope {
   /** "20261120" */
@@ -12,15 +12,16 @@ const MAX_KEYS = 1000;
 
 /** The keys that secrets become for a day, Region and service, derived once each. */
 export class SigningKeys {
-  readonly #keys = new Map<string, Buffer>();
+  readonly #keys = new Map<string, KeyObject>();
 
-  of(secretAccessKey: string, { date, region, signingName }: SigningScope): Buffer {
+  of(secretAccessKey: string, { date, region, signingName }: SigningScope): KeyObject {
     const parts = [date, region, signingName, "aws4_request"];
     const name = [secretAccessKey, ...parts].join("/"); // whatever the secret: the others hold no slash
     const known = this.#keys.get(name);
     if (known !== undefined) return known;
-    let key: Buffer = Buffer.from(`AWS4${secretAccessKey}`);
-    for (const part of parts) key = createHmac("sha256", key).update(part).digest();
+    let bytes: Buffer = Buffer.from(`AWS4${secretAccessKey}`);
+    for (const part of parts) bytes = createHmac("sha256", bytes).update(part).digest();
+    const key = createSecretKey(bytes);
     const [oldest] = this.#keys.keys();
     if (this.#keys.size >= MAX_KEYS && oldest !== undefined) this.#keys.delete(oldest);
     this.#keys.set(name, key);

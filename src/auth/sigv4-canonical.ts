@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { SignedRequest } from "./sigv4-request.ts";
 
 export interface CanonicalOptions {
@@ -24,7 +24,7 @@ export function canonicalRequest(request: SignedRequest, options: CanonicalOptio
 }
 
 export function sha256Hex(text: string | Uint8Array): string {
-  return createHash("sha256").update(text).digest("hex");
+  return hash("sha256", text);
 }
 
 function canonicalS3Path(path: string): string {

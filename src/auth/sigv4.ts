@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, timingSafeEqual, type KeyObject } from "node:crypto";
 import type { Credential } from "./credentials.ts";
 import { canonicalRequest, sha256Hex } from "./sigv4-canonical.ts";
 import { ALGORITHM, type SigV4Claims } from "./sigv4-claims.ts";
@@ -19,7 +19,7 @@ export interface VerifyOptions {
 
 /** What later chunk signatures of the same request are made with. */
 export interface SigningState {
-  readonly key: Buffer;
+  readonly key: KeyObject;
   readonly timestamp: string;
   readonly scope: string;
   readonly seedSignature: string;
@@ -62,7 +62,7 @@ const signingKeys = new SigningKeys();
 const MISMATCH =
   "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.";
 
-export function signString(key: Buffer, lines: readonly string[]): string {
+export function signString(key: KeyObject, lines: readonly string[]): string {
   return createHmac("sha256", key).update(lines.join("\n")).digest("hex");
 }
 
