@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Clients that only tests need: a browser, the tool that makes it trust our root, Python's WebSocket client. Sourced.
+# Clients that only tests need: a browser, the tool that makes it trust our root, Python's WebSocket client and boto3. Sourced.
 
-PYTHON_WEBSOCKETS_VERSION=17.4
+PYTHON_CLIENTS=(websockets==17.4 boto3==1.44.5)
 
 setup_test_clients() {
   local missing=()
@@ -13,17 +13,17 @@ setup_test_clients() {
     install_packages "${missing[@]}" || fail "install these by hand, then run ./dev test again: ${missing[*]}"
     did "installed ${#missing[@]} Debian packages for tests"
   fi
-  install_python_websockets
+  install_python_clients
 }
 
-install_python_websockets() {
+install_python_clients() {
   local home=$ROOT/.cache/python-clients
-  [[ -f $home/version && $(<"$home/version") == "$PYTHON_WEBSOCKETS_VERSION" ]] && return
+  [[ -f $home/version && $(<"$home/version") == "${PYTHON_CLIENTS[*]}" ]] && return
   rm -rf -- "$home"
   /usr/bin/python3 -m venv "$home" &&
-    run_logged "pip websockets" "$home/bin/pip" install --disable-pip-version-check --no-input \
-      "websockets==$PYTHON_WEBSOCKETS_VERSION" ||
-    fail "Python's WebSocket client could not be fetched; check that the Python package index can be reached"
-  echo "$PYTHON_WEBSOCKETS_VERSION" >"$home/version"
-  did "installed Python's websockets $PYTHON_WEBSOCKETS_VERSION for tests"
+    run_logged "pip clients" "$home/bin/pip" install --disable-pip-version-check --no-input "${PYTHON_CLIENTS[@]}" &&
+    [[ -n $(find "$home/lib" -path '*/data/lambda-microvms/*' -name 'service-2.json*' -print -quit) ]] ||
+    fail "Python's clients could not be fetched; check that the Python package index can be reached"
+  echo "${PYTHON_CLIENTS[*]}" >"$home/version"
+  did "installed for tests: ${PYTHON_CLIENTS[*]}"
 }
