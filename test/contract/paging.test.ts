@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { makeConnector, useSmallWorld, type SmallWorld } from "./small-world.ts";
-import { connectorSettings, type Input } from "./faults/fault-inputs.ts";
+import { connectorSettings, makeConnector, useSmallWorld, type Input, type SmallWorld } from "./small-world.ts";
 
 interface List {
   readonly operation: string;

@@ -14,8 +14,8 @@ import { useDirectory } from "../support/api-endpoint.ts";
 import { openControlPlane } from "../support/control-plane.ts";
 import { sendBytes, toBytes } from "../support/raw-http.ts";
 import { signRequest, type SigningKey } from "../support/sign-request.ts";
-import { connectorSettings, REGION_PREFIX, type Input } from "./faults/fault-inputs.ts";
 
+export const REGION_PREFIX = "arn:aws:lambda:us-east-1";
 const ACCOUNT = "123456789012";
 const NOBODY: SigningKey = { accessKeyId: "AKIANOBODYNOBODYNOBO", secretAccessKey: "a secret of nobody at all" };
 
@@ -25,6 +25,8 @@ const DEFINITIONS: readonly ServiceDefinition[] = [lambdaSchemas, coreSchemas].m
   schemas: { ...schemas },
   operations: {},
 }));
+
+export type Input = Readonly<Record<string, unknown>>;
 
 /** What a call was answered with. */
 export interface WireAnswer {
@@ -81,6 +83,18 @@ export async function useSmallWorld(environment: Readonly<Record<string, string>
   await becomes(microvmId, "RUNNING");
   return { plane, call, made, becomes, roleArn, imageSettings, imageArn, buildId, microvmId, nobody: NOBODY };
 }
+
+export const connectorSettings = ({ roleArn }: Pick<SmallWorld, "roleArn">, subnet = "subnet-0a1") => ({
+  Configuration: {
+    VpcEgressConfiguration: {
+      SubnetIds: [subnet],
+      SecurityGroupIds: ["sg-1"],
+      NetworkProtocol: "IPv4",
+      AssociatedComputeResourceTypes: ["MicroVm"],
+    },
+  },
+  OperatorRole: roleArn,
+});
 
 /** A connector named "vpc". */
 export async function makeConnector(world: SmallWorld): Promise<void> {

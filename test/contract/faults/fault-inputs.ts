@@ -1,6 +1,4 @@
-import type { SmallWorld } from "../small-world.ts";
-
-export type Input = Readonly<Record<string, unknown>>;
+import { connectorSettings, REGION_PREFIX, type Input, type SmallWorld } from "../small-world.ts";
 
 interface OperationInputs {
   /** Succeeds; may be sent by anybody who is allowed to. */
@@ -11,7 +9,6 @@ interface OperationInputs {
   readonly bad: (world: SmallWorld) => Input;
 }
 
-export const REGION_PREFIX = "arn:aws:lambda:us-east-1";
 const NO_IMAGE = `${REGION_PREFIX}:123456789012:microvm-image:none`;
 const NO_MICROVM = { microvmIdentifier: "microvm-00000000-0000-3000-8000-000000000000" };
 const TOO_LONG = "x".repeat(257);
@@ -44,18 +41,6 @@ const ofConnector = (more: (world: SmallWorld) => Input = () => ({})): Operation
 });
 
 const ofAll: OperationInputs = { good: () => ({}), bad: () => TOO_MANY };
-
-export const connectorSettings = ({ roleArn }: SmallWorld, subnet = "subnet-0a1") => ({
-  Configuration: {
-    VpcEgressConfiguration: {
-      SubnetIds: [subnet],
-      SecurityGroupIds: ["sg-1"],
-      NetworkProtocol: "IPv4",
-      AssociatedComputeResourceTypes: ["MicroVm"],
-    },
-  },
-  OperatorRole: roleArn,
-});
 
 const NO_CONNECTOR = [`${REGION_PREFIX}:123456789012:network-connector:nc-00000000-0000-4000-8000-000000000000`];
 

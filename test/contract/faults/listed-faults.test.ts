@@ -2,9 +2,9 @@ import * as lambdaSchemas from "@aws-sdk/client-lambda-microvms";
 import { expect, test } from "vitest";
 import * as coreSchemas from "../../../src/aws/lambda-core/schemas.ts";
 import { readServiceModel } from "../../../src/aws/protocol/service-model.ts";
-import { connectorSettings, FAULT_INPUTS } from "./fault-inputs.ts";
+import { FAULT_INPUTS } from "./fault-inputs.ts";
 import { LISTED_FAULTS, NEVER } from "./listed-faults.ts";
-import { makeConnector, useSmallWorld, type SmallWorld, type WireAnswer } from "../small-world.ts";
+import { connectorSettings, makeConnector, useSmallWorld, type SmallWorld, type WireAnswer } from "../small-world.ts";
 
 const TIMEOUT_MS = 60_000;
 const CORE = readServiceModel(coreSchemas);
