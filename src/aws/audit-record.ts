@@ -102,12 +102,15 @@ function decisionOf({ caller, access, fault }: AnsweredCall): string {
   if (!caller) return "not authenticated";
   if (isAccessDenied(fault)) return "denied";
   if (!access) return caller.principal.isAdministrator ? "allowed: the root of the account" : "not asked";
-  return access.allowed ? "allowed" : "denied";
+  if (!access.allowed) return "denied";
+  return access.refusedParts.size > 0 ? "allowed in part" : "allowed";
 }
 
 /** An operation that asks for itself, such as AssumeRole, tells the reason in its refusal. */
 function reasonOf({ access, fault }: AnsweredCall): string | undefined {
   if (access && !access.allowed) return access.why;
+  const [refused] = access?.refusedParts.values() ?? [];
+  if (refused) return refused.why;
   if (isAccessDenied(fault)) return fault?.message;
   return access?.by;
 }

@@ -10,7 +10,13 @@ export interface AuthorizableCall {
 }
 
 export type CallDecision =
-  | { readonly allowed: true; readonly resources: readonly string[]; readonly by: string }
+  | {
+      readonly allowed: true;
+      readonly resources: readonly string[];
+      readonly by: string;
+      /** Parts of the call that are not allowed, where each is answered for itself. */
+      readonly refusedParts: ReadonlyMap<string, Denial>;
+    }
   | ({ readonly allowed: false } & Denial);
 
 /** Decides for callers who are bound by policies; who may do everything is not asked. */

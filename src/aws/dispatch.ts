@@ -65,12 +65,17 @@ async function run(
   const input = await readInput();
   trace.input = input;
   const { principal } = context;
+  let scope = context;
   // who may do everything is not slowed down by the question
   if (!principal.isAdministrator) {
     const { signingName } = definition;
     trace.access = await authorizer.authorize({ signingName, operation: name, input, context });
     if (!trace.access.allowed) throw notAuthorized(definition.protocol, principal, trace.access);
+    const refused = [...trace.access.refusedParts].map(
+      ([part, denial]) => [part, notAuthorized(definition.protocol, principal, denial).message] as const,
+    );
+    if (refused.length > 0) scope = { ...context, refusedParts: new Map(refused) };
   }
-  const output: unknown = await handler(input, context);
+  const output: unknown = await handler(input, scope);
   return protocol.writeOutput(operation, (output ?? {}) as Record<string, unknown>, context.requestId);
 }

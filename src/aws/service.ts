@@ -8,6 +8,8 @@ export interface OperationContext {
   /** Where the request came from, for policies and the audit trail. */
   readonly sourceAddress?: string;
   readonly userAgent?: string;
+  /** Why parts of the call are not allowed, where each part has an outcome of its own. */
+  readonly refusedParts?: ReadonlyMap<string, string>;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
 }

@@ -9,6 +9,7 @@ import { connectorTags, findConnector, findConnectorNamed } from "../../store/co
 import { findRole } from "../../store/iam-store.ts";
 import type { Store } from "../../store/store.ts";
 import type { CallAuthorizer } from "../call-access.ts";
+import type { Denial } from "../not-authorized.ts";
 import { IAM_PERMISSIONS } from "./iam-permissions.ts";
 import { createImageFacts } from "./image-facts.ts";
 import { LAMBDA_PERMISSIONS, STS_PERMISSIONS } from "./lambda-permissions.ts";
@@ -49,14 +50,22 @@ export function createCallAuthorizer(options: CallAuthorizerOptions): CallAuthor
       const keys = callerContext(context.principal, { ...context, now: now() });
       const judge = await authorizer.judgeOf(context.principal);
       const reasons = new Set<string>();
-      for (const { action, resource, context: own = [] } of needed) {
+      const resources: string[] = [];
+      const refusedParts = new Map<string, Denial>();
+      for (const { action, resource, part, context: own = [] } of needed) {
         const tags = await resourceTags(store, scope, resource);
         const known = withKeys(keys, own, tags ?? []);
         const decision = judge({ action, resource, context: tags ? known : withHiddenTags(known) });
-        if (!decision.allowed) return { allowed: false, action, resource, why: decision.why };
+        if (!decision.allowed) {
+          const denial = { action, resource, why: decision.why };
+          if (part === undefined) return { allowed: false, ...denial };
+          refusedParts.set(part, denial);
+          continue;
+        }
+        resources.push(resource);
         if (decision.by !== undefined) reasons.add(decision.by);
       }
-      return { allowed: true, resources: needed.map(({ resource }) => resource), by: [...reasons].join("; ") };
+      return { allowed: true, resources, by: [...reasons].join("; "), refusedParts };
     },
   };
 }

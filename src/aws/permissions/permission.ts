@@ -9,6 +9,8 @@ export interface Permission {
   readonly resource: string;
   /** Condition keys of this permission beside those of the caller. */
   readonly context?: PolicyContext;
+  /** What of the call is left out when this is refused, while the rest goes on: one key of DeleteObjects. */
+  readonly part?: string;
 }
 
 export interface PermissionScope {

@@ -196,13 +196,38 @@ test("S3 binds buckets, objects, both ends of a copy and the listed prefix", asy
     new ListObjectsV2Command({ Bucket: "box" }),
     new ListBucketsCommand({}),
     new CreateBucketCommand({ Bucket: "mine" }),
-    new DeleteObjectsCommand({ Bucket: "box", Delete: { Objects: [{ Key: "in/a" }, { Key: "out/secret" }] } }),
   ];
   for (const command of refused) {
     // oxlint-disable-next-line typescript/no-explicit-any -- commands of many types
     await expect(client.send(command as any)).rejects.toMatchObject(s3Denied);
   }
   await expect(client.send(new GetObjectCommand({ Bucket: "box", Key: "in/a" }))).resolves.toBeDefined();
+});
+
+test("of many keys those are deleted that may be, and each other one says why not", async () => {
+  const { s3, roleKey, trail } = await useAccount();
+  const root = s3();
+  await root.send(new CreateBucketCommand({ Bucket: "box" }));
+  for (const Key of ["in/a", "out/b"]) await root.send(new PutObjectCommand({ Bucket: "box", Key, Body: "x" }));
+  const key = await roleKey("Eraser", {
+    Effect: "Allow",
+    Action: "s3:DeleteObject",
+    Resource: "arn:aws:s3:::box/in/*",
+  });
+  const Objects = ["in/a", "out/b", "out/none"].map((Key) => ({ Key }));
+  const answer = await s3(key).send(new DeleteObjectsCommand({ Bucket: "box", Delete: { Objects } }));
+  const refusal = (Key: string) => ({
+    Key,
+    Code: "AccessDenied",
+    Message: `User: ${session("Eraser")} is not authorized to perform: s3:DeleteObject on resource: arn:aws:s3:::box/${Key} because no identity-based policy allows the s3:DeleteObject action`,
+  });
+  expect(answer).toMatchObject({ Deleted: [{ Key: "in/a" }], Errors: [refusal("out/b"), refusal("out/none")] });
+  const { Contents } = await root.send(new ListObjectsV2Command({ Bucket: "box" }));
+  expect(Contents?.map(({ Key }) => Key)).toEqual(["out/b"]);
+  expect(trail.find(({ eventName }) => eventName === "DeleteObjects")).toMatchObject({
+    resources: [{ ARN: "arn:aws:s3:::box/in/a" }],
+    additionalEventData: { decision: "allowed in part", httpStatus: 200 },
+  });
 });
 
 test("IAM's own operations are bound, each to its role", async () => {

@@ -35,14 +35,17 @@ const copy: PermissionRule = ({ Bucket, Key, CopySource }) => {
   ];
 };
 
-/** Every key must be allowed, or none is deleted. */
+/** Each key is allowed or refused by itself. */
 const deleteMany: PermissionRule = ({ Bucket, Delete }) => {
   const keys: readonly { Key?: string }[] = Delete?.Objects ?? [];
   const permission = (key: string | undefined): Permission => ({
     action: "s3:DeleteObject",
     resource: objectArn(Bucket, key),
+    part: key,
   });
-  return keys.length > 0 ? keys.map(({ Key }) => permission(Key)) : [permission("*")];
+  return keys.length > 0
+    ? keys.map(({ Key }) => permission(Key))
+    : [{ action: "s3:DeleteObject", resource: objectArn(Bucket, "*") }];
 };
 
 export const S3_PERMISSIONS: PermissionTable = {

@@ -25,7 +25,7 @@ export function deleteObject({ store, files }: S3Context): Operation<DeleteObjec
 
 /** Up to 1000 keys; each has an outcome of its own. */
 export function deleteObjects({ store, files }: S3Context): Operation<DeleteObjectsCommandInput> {
-  return async (input, { accountId }) => {
+  return async (input, { accountId, refusedParts }) => {
     const { name } = await requireBucket(store, input, accountId);
     const objects = input.Delete?.Objects ?? [];
     if (objects.length === 0 || objects.length > MAX_KEYS) {
@@ -38,6 +38,11 @@ export function deleteObjects({ store, files }: S3Context): Operation<DeleteObje
     const deleted: { Key?: string }[] = [];
     const errors: { Key?: string; Code: string; Message: string }[] = [];
     for (const { Key, VersionId } of objects) {
+      const refusal = refusedParts?.get(Key ?? "");
+      if (refusal !== undefined) {
+        errors.push({ Key, Code: "AccessDenied", Message: refusal });
+        continue;
+      }
       try {
         refuseVersion(VersionId);
         const file = await deleteObjectRow(store, name, requireKey(Key));
