@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
-import { AppError } from "../errors/app-error.ts";
+import type { AppError } from "../errors/app-error.ts";
 import type { Credential, CredentialStore } from "./credentials.ts";
 import { parsePolicy } from "./policy-document.ts";
 import type { NamedPolicy } from "./policy.ts";
+import { invalidSecretFile, readSecretFile } from "./secret-file.ts";
 
+const SETTING = "CATNAP_ACCOUNTS";
 /** Name of the user that is the account itself and may do everything in it. */
 const ROOT = "root";
 
@@ -35,7 +36,7 @@ export async function openAccountKeys(file: string): Promise<CredentialStore> {
 }
 
 async function readKeys(file: string): Promise<Map<string, Credential>> {
-  const parsed = accountsFile.safeParse(await readJson(file));
+  const parsed = accountsFile.safeParse(await readSecretFile(SETTING, file));
   if (!parsed.success) throw invalid(file, z.prettifyError(parsed.error));
   const keys = new Map<string, Credential>();
   for (const { accountId, users } of parsed.data.accounts) {
@@ -47,19 +48,6 @@ async function readKeys(file: string): Promise<Map<string, Credential>> {
     }
   }
   return keys;
-}
-
-async function readJson(file: string): Promise<unknown> {
-  try {
-    const { mode } = await stat(file);
-    if ((mode & 0o077) !== 0) throw invalid(file, "others than its owner may read it; run chmod 600 on it");
-    return JSON.parse(await readFile(file, "utf8"));
-  } catch (cause) {
-    if (cause instanceof AppError) throw cause;
-    // JSON.parse quotes what it read, which may be a secret
-    if (cause instanceof SyntaxError) throw invalid(file, "it is not JSON");
-    throw invalid(file, "it cannot be read", cause);
-  }
 }
 
 function credentialsOf(file: string, accountId: string, of: User): [string, Credential][] {
@@ -102,5 +90,5 @@ function readPolicy(file: string, userName: string, name: string, document: unkn
 }
 
 function invalid(file: string, why: string, cause?: unknown): AppError {
-  return new AppError("ERR_CONFIG_INVALID", { message: `CATNAP_ACCOUNTS: ${file}: ${why}`, cause });
+  return invalidSecretFile(SETTING, file, { why, cause });
 }

@@ -81,6 +81,18 @@ export const OPTIONS = {
     default: "auto",
     help: "IPv4 block for the host side of microVM networks, /16 to /24; auto picks a free one.",
   },
+  s3Endpoint: {
+    env: "CATNAP_S3_ENDPOINT",
+    schema: z.string().regex(/^(aws|https?:\/\/[^\s/]+\/?)?$/, "aws, or a URL such as https://s3.example:9000"),
+    default: "",
+    help: "Another S3, from which image builds read artifacts of buckets that are not here: its URL, or aws.",
+  },
+  s3CredentialsFile: {
+    env: "CATNAP_S3_CREDENTIALS",
+    schema: z.string().regex(/^(\/.*)?$/, "an absolute path"),
+    default: "",
+    help: 'JSON file with the key for CATNAP_S3_ENDPOINT: {"accessKeyId":"...","secretAccessKey":"..."}, readable by its owner only.',
+  },
   subnets: {
     env: "CATNAP_SUBNETS",
     schema: jsonSetting(

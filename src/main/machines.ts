@@ -1,7 +1,6 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { createRoleAuthorizer } from "../auth/authorizer-roles.ts";
-import { createObjectReader } from "../aws/s3/object-reader.ts";
 import { createImageBuilder } from "../build/create-image-builder.ts";
 import type { Engine } from "../engine/engine.ts";
 import { openQemuEngine } from "../engine/qemu/qemu-engine.ts";
@@ -15,6 +14,7 @@ import { openSlotPool, type SlotPool } from "../network/slot-pool.ts";
 import { microvmStore } from "../store/microvm-store.ts";
 import type { Access } from "./access.ts";
 import { openMetadata } from "./guest-services.ts";
+import { openArtifactObjects } from "./artifact-objects.ts";
 import type { House } from "./house.ts";
 
 const HTTPS_PORT = 443;
@@ -89,10 +89,8 @@ function openSupervisor(
   });
 }
 
-async function openBuilds(
-  { config, paths, log, store, cleanup }: House,
-  { engine, slots, prepared, egressOf }: Parts,
-): Promise<BuildQueue> {
+async function openBuilds(house: House, { engine, slots, prepared, egressOf }: Parts): Promise<BuildQueue> {
+  const { config, paths, log, store, cleanup } = house;
   const builder = await createImageBuilder({
     engine,
     acquireSlot: () => slots.acquire(),
@@ -100,7 +98,7 @@ async function openBuilds(
     config,
     paths,
     log,
-    objects: createObjectReader({ store, objectsDirectory: paths.objects }),
+    objects: await openArtifactObjects(house),
     authorizer: createRoleAuthorizer({ store }),
   });
   const builds = new BuildQueue({

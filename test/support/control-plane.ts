@@ -5,7 +5,6 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createRoleAuthorizer } from "../../src/auth/authorizer-roles.ts";
 import { openJweEndpointTokens } from "../../src/auth/jwe-endpoint-tokens.ts";
-import { createObjectReader } from "../../src/aws/s3/object-reader.ts";
 import { BuildLog } from "../../src/build/build-log.ts";
 import { fetchArtifact } from "../../src/build/fetch-artifact.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
@@ -14,6 +13,7 @@ import { BuildQueue } from "../../src/lifecycle/build-queue.ts";
 import { createEgressResolver } from "../../src/lifecycle/connector-egress.ts";
 import { MicrovmSupervisor } from "../../src/lifecycle/microvm-supervisor.ts";
 import { openAccess } from "../../src/main/access.ts";
+import { openArtifactObjects } from "../../src/main/artifact-objects.ts";
 import { createApi } from "../../src/main/doors.ts";
 import type { House } from "../../src/main/house.ts";
 import { createLog } from "../../src/observability/log.ts";
@@ -62,7 +62,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   const house: House = { config, paths, log: createLog(config.logLevel, descriptor), store, cleanup };
   const access = await openAccess(house);
   let isStopped = false;
-  const machines = openMachines(house, host, () => (isStopped ? new Promise(() => {}) : Promise.resolve()));
+  const machines = await openMachines(house, host, () => (isStopped ? new Promise(() => {}) : Promise.resolve()));
   cleanup.add(() => machines.builds.stop());
   await machines.supervisor.recover();
   const tokens = await openJweEndpointTokens(join(paths.certificates, "endpoint-keys.json"));
@@ -93,7 +93,8 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   };
 }
 
-function openMachines({ config, paths, store, log }: House, { engine, slots, link }: MemoryHost, gate: Gate) {
+async function openMachines(house: House, { engine, slots, link }: MemoryHost, gate: Gate) {
+  const { config, paths, store, log } = house;
   const egressOf = createEgressResolver({ store, subnets: config.subnets });
   const supervisor = new MicrovmSupervisor({
     engine: gated(engine, gate),
@@ -108,16 +109,16 @@ function openMachines({ config, paths, store, log }: House, { engine, slots, lin
     endpointSuffix: (region) => `.lambda-microvm.${region}.${config.domain}`,
   });
   const { architecture } = engine.capabilities;
-  const builder = openBuilder(paths, store);
+  const builder = await openBuilder(house);
   const builds = new BuildQueue({ store, builder, paths, hostId: HOST_ID, architecture, egressOf, log });
   return { supervisor, builds };
 }
 
 /** Reads the artifact with the build role, as a real build begins; what follows is made up. */
-function openBuilder(paths: HomePaths, store: Store): ScriptedBuilder {
-  const builder = new ScriptedBuilder(paths.rootfs);
-  const objects = createObjectReader({ store, objectsDirectory: paths.objects });
-  const authorizer = createRoleAuthorizer({ store });
+async function openBuilder(house: House): Promise<ScriptedBuilder> {
+  const builder = new ScriptedBuilder(house.paths.rootfs);
+  const objects = await openArtifactObjects(house);
+  const authorizer = createRoleAuthorizer(house);
   builder.next = async (request, signal) => {
     const log = new BuildLog(join(request.directory, "build.log"));
     const into = join(request.directory, "artifact.zip");
