@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Principal } from "../auth/principal.ts";
 import { userIdOf } from "../auth/caller-context.ts";
 import type { AnsweredCall } from "./api-call.ts";
+import { auditedResource, isDataEvent, requestNames, responseElements, type AuditedResource } from "./audit-things.ts";
 
 /** One call in the shape of a CloudTrail record (contract 11), and what Catnap decided about it. */
 export interface AuditRecord {
@@ -19,7 +20,11 @@ export interface AuditRecord {
   readonly recipientAccountId?: string;
   readonly userIdentity: object;
   readonly requestParameters: object;
-  readonly resources?: readonly { readonly ARN: string }[];
+  /** Of calls that change something. */
+  readonly responseElements: object | null;
+  readonly resources?: readonly AuditedResource[];
+  readonly managementEvent: boolean;
+  readonly eventCategory: "Management" | "Data";
   readonly errorCode?: string;
   readonly additionalEventData: object;
 }
@@ -64,6 +69,8 @@ const MAX_RESOURCES = 20;
 
 export function auditRecord(call: AnsweredCall, request: AuditedRequest): AuditRecord {
   const { service, operation, caller, access, fault } = call;
+  const isReadOnly = /^(Get|List|Head|Describe|Filter)/.test(operation ?? "");
+  const isData = isDataEvent(service, operation);
   return {
     eventVersion: "1.11",
     eventTime: request.at.toISOString(),
@@ -71,15 +78,18 @@ export function auditRecord(call: AnsweredCall, request: AuditedRequest): AuditR
     eventType: "AwsApiCall",
     eventSource: `${service ?? "unknown"}.amazonaws.com`,
     eventName: operation ?? "Unknown",
-    readOnly: /^(Get|List|Head|Describe|Filter)/.test(operation ?? ""),
+    readOnly: isReadOnly,
     awsRegion: caller?.region,
     requestID: request.requestId,
     sourceIPAddress: request.sourceAddress,
     userAgent: request.userAgent?.slice(0, MAX_VALUE_CHARACTERS),
     recipientAccountId: caller?.principal.accountId,
     userIdentity: caller ? identityOf(caller.principal) : { type: "Unknown", accessKeyId: call.accessKeyId },
-    requestParameters: names(call.input ?? {}),
+    requestParameters: names(call.input ?? {}, requestNames(operation)),
+    responseElements: isReadOnly ? null : responseElements(operation, call.output),
     resources: resourcesOf(call),
+    managementEvent: !isData,
+    eventCategory: isData ? "Data" : "Management",
     errorCode: fault?.shape,
     additionalEventData: {
       decision: decisionOf(call),
@@ -119,17 +129,28 @@ function isAccessDenied(fault: AnsweredCall["fault"]): boolean {
   return fault?.shape === "AccessDenied" || fault?.shape === "AccessDeniedException";
 }
 
-function resourcesOf({ access }: AnsweredCall): { ARN: string }[] | undefined {
-  if (!access) return undefined;
+/** What the policies were asked about; for who is not bound by any, what the call names by its ARN. */
+function resourcesOf({ access, input = {} }: AnsweredCall): AuditedResource[] | undefined {
+  if (!access) {
+    const named = [input["imageIdentifier"], input["Resource"], input["Identifier"]].filter(isArn);
+    return named.length > 0 ? named.map(auditedResource) : undefined;
+  }
   const arns = access.allowed ? access.resources.slice(0, MAX_RESOURCES) : [access.resource];
-  return arns.map((ARN) => ({ ARN }));
+  return arns.map(auditedResource);
 }
 
-function names(input: Readonly<Record<string, unknown>>): Record<string, string> {
+function isArn(value: unknown): value is string {
+  return typeof value === "string" && value.length <= MAX_VALUE_CHARACTERS && value.startsWith("arn:");
+}
+
+function names(
+  input: Readonly<Record<string, unknown>>,
+  recorded: Readonly<Record<string, string>>,
+): Record<string, string> {
   return Object.fromEntries(
     NAMING_MEMBERS.flatMap((name) => {
       const value = input[name];
-      return typeof value === "string" ? [[name, value.slice(0, MAX_VALUE_CHARACTERS)]] : [];
+      return typeof value === "string" ? [[recorded[name] ?? name, value.slice(0, MAX_VALUE_CHARACTERS)]] : [];
     }),
   );
 }

@@ -20,6 +20,7 @@ export interface DispatchResult {
   readonly response: WireResponse;
   readonly operation?: string;
   readonly input?: Readonly<Record<string, unknown>>;
+  readonly output?: Readonly<Record<string, unknown>>;
   /** What the caller's policies said; absent for who is not bound by any. */
   readonly access?: CallDecision;
   readonly fault?: ServiceFault;
@@ -29,6 +30,7 @@ export interface DispatchResult {
 interface Trace {
   operation?: string;
   input?: Readonly<Record<string, unknown>>;
+  output?: Readonly<Record<string, unknown>>;
   access?: CallDecision;
 }
 
@@ -76,6 +78,7 @@ async function run(
     );
     if (refused.length > 0) scope = { ...context, refusedParts: new Map(refused) };
   }
-  const output: unknown = await handler(input, scope);
-  return protocol.writeOutput(operation, (output ?? {}) as Record<string, unknown>, context.requestId);
+  const output = ((await handler(input, scope)) ?? {}) as Record<string, unknown>;
+  trace.output = output;
+  return protocol.writeOutput(operation, output, context.requestId);
 }

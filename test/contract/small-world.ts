@@ -75,8 +75,7 @@ export async function useSmallWorld(environment: Readonly<Record<string, string>
   const becomes = (id: string, state: string) =>
     vi.waitFor(
       async () => {
-        const row = await plane.store.db.selectFrom("microvms").select("state").where("id", "=", id).executeTakeFirst();
-        expect(row?.state).toBe(state);
+        expect(await plane.stateOf(id)).toBe(state);
       },
       { timeout: 20_000, interval: 5 },
     );

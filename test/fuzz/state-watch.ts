@@ -14,12 +14,12 @@ export class StateWatch {
     this.#plane = plane;
   }
 
-  /** What is there now is as it should be. */
-  async accept(): Promise<void> {
-    const writes = await this.#countWrites();
-    if (writes === this.#writes) return;
+  /** What is there now is as it should be, once `settled` has resolved; it is not called when nothing was written. */
+  async accept(settled: () => Promise<void> = async () => {}): Promise<void> {
+    if ((await this.#countWrites()) === this.#writes) return;
+    await settled();
+    this.#writes = await this.#countWrites();
     this.#rows = await readTables(this.#plane);
-    this.#writes = writes;
   }
 
   /** What has changed since; rolled back transactions leave no difference. */

@@ -13,6 +13,7 @@ import { BuildQueue } from "../../src/lifecycle/build-queue.ts";
 import { createEgressResolver } from "../../src/lifecycle/connector-egress.ts";
 import { MicrovmSupervisor } from "../../src/lifecycle/microvm-supervisor.ts";
 import { openAccess } from "../../src/main/access.ts";
+import type { MicrovmState } from "../../src/model/states.ts";
 import { openArtifactObjects } from "../../src/main/artifact-objects.ts";
 import { createApi } from "../../src/main/doors.ts";
 import type { House } from "../../src/main/house.ts";
@@ -43,6 +44,8 @@ export interface ControlPlane {
   readonly key: { readonly accessKeyId: string; readonly secretAccessKey: string };
   readonly paths: HomePaths;
   readonly store: Store;
+  /** As the server knows it: the row of a change that the disk is still asked for is ahead of it. */
+  stateOf(microvmId: string): Promise<MicrovmState | undefined>;
   /** No build and no removal is under way. */
   idle(): Promise<void>;
   /** As a killed server leaves things: no microVM is parked. */
@@ -84,6 +87,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     key: { accessKeyId, secretAccessKey },
     paths,
     store,
+    stateOf: async (microvmId) => (await machines.supervisor.get(microvmId))?.state,
     idle: () => machines.builds.idle(),
     stop: async () => {
       isStopped = true; // what was under way reaches the host no more, as if its process were gone

@@ -287,7 +287,9 @@ test("the trail names who did what to which resource and why, and holds no secre
       sourceIPAddress: "127.0.0.1",
       userIdentity: identity,
       requestParameters: { imageIdentifier: app },
-      resources: [{ ARN: app }],
+      resources: [{ ARN: app, type: "AWS::Lambda::MicrovmImage", accountId: TEST_ACCOUNT }],
+      responseElements: null,
+      eventCategory: "Management",
       additionalEventData: { decision: "allowed", reason: 'statement "Read" of inline policy "P" of role Reader' },
     },
     {
@@ -299,6 +301,17 @@ test("the trail names who did what to which resource and why, and holds no secre
     {
       eventName: "RunMicrovm",
       userIdentity: { type: "Root" },
+      requestParameters: { microvmImageArn: app },
+      responseElements: {
+        microvmId: expect.stringMatching(/^microvm-/),
+        microvmState: "PENDING",
+        endpoint: expect.any(String),
+        microvmImageArn: app,
+        microvmImageVersion: "1.0",
+      },
+      resources: [{ ARN: app, type: "AWS::Lambda::MicrovmImage", accountId: TEST_ACCOUNT }],
+      eventCategory: "Data",
+      managementEvent: false,
       additionalEventData: { decision: "allowed: the root of the account" },
     },
     {
