@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** Tests that share the machine's network or CPU: one file at a time, one kind after the other. */
-function serialProject(need: "net" | "vm" | "e2e", order: number, timeoutMs: number) {
+function serialProject(need: "net" | "vm" | "e2e" | "heavy", order: number, timeoutMs: number) {
   return {
     test: {
       name: need,
@@ -22,7 +22,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["src/**/*.test.ts", "test/**/*.test.ts", "tools/**/*.test.ts", "bench/**/*.test.ts"],
-          exclude: ["**/*.{net,vm,e2e}.test.ts"],
+          exclude: ["**/*.{net,vm,e2e,heavy}.test.ts"],
           testTimeout: 30_000,
           hookTimeout: 30_000,
           sequence: { groupOrder: 0 },
@@ -31,6 +31,7 @@ export default defineConfig({
       serialProject("net", 1, 120_000),
       serialProject("vm", 2, 300_000),
       serialProject("e2e", 3, 600_000),
+      serialProject("heavy", 4, 1_800_000), // minutes each: ./dev heavy, never a part of ./dev test
     ],
   },
 });

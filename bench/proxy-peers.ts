@@ -120,6 +120,7 @@ http {
   server {
     listen 127.0.0.1:${port} ssl http2; server_name ${HOST};
     ssl_certificate ${directory}/cert.pem; ssl_certificate_key ${directory}/key.pem;
+    client_max_body_size 0; proxy_request_buffering off; proxy_max_temp_file_size 0;
     location / { proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; }
   }
 }
@@ -175,7 +176,7 @@ function onCpu(
 }
 
 async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, "exit");
   child.kill("SIGTERM");
   const timer = globalThis.setTimeout(() => child.kill("SIGKILL"), UP_WITHIN_MS);

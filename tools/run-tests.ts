@@ -1,5 +1,5 @@
 /**
- * Runs every test, or the files whose path contains the given filters, in a temporary directory of the run's own, then
+ * Runs every test but the heavy ones (`--heavy`: those alone), or the files whose path contains the given filters, in a temporary directory of the run's own, then
  * looks for what the tests left behind. The last line is `N passed, N failed, N skipped`; leftovers count as a failure.
  */
 import { spawnSync } from "node:child_process";
@@ -14,8 +14,16 @@ const root = join(import.meta.dirname, "..");
 const runDirectory = mkdtempSync("/tmp/cn-");
 const reportFile = `${runDirectory}.json`;
 
-function runVitest(filters: readonly string[]): void {
-  const args = ["node_modules/vitest/vitest.mjs", "run", "--passWithNoTests", "--reporter=default"];
+function runVitest([first, ...rest]: readonly string[]): void {
+  const project = first === "--heavy" ? "heavy" : "!heavy";
+  const filters = first === undefined || first === "--heavy" ? rest : [first, ...rest];
+  const args = [
+    "node_modules/vitest/vitest.mjs",
+    "run",
+    "--passWithNoTests",
+    "--reporter=default",
+    `--project=${project}`,
+  ];
   const report = ["--reporter=json", `--outputFile.json=${reportFile}`];
   spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", ...args, ...report, ...filters], {
     cwd: root,
