@@ -16,7 +16,7 @@ import { newCatnapServer, type CatnapServer } from "../test/support/catnap-serve
 import { PROJECT } from "../test/support/project.ts";
 import { buildImage, prepareBuilds } from "./build-image.ts";
 import type { ClientSettings } from "./client-settings.ts";
-import { createEndpointClient, type Ask } from "./endpoint-client.ts";
+import { createEndpointClient, type EndpointClient } from "./endpoint-client.ts";
 import { progress } from "./scenario.ts";
 
 export interface BenchMicrovm {
@@ -31,7 +31,7 @@ export const FLASK = join(PROJECT, "test/apps/flask");
 export class CatnapUnderTest {
   readonly #server: CatnapServer;
   #client: LambdaMicrovmsClient | undefined;
-  #ask: Ask | undefined;
+  #visitor: EndpointClient | undefined;
 
   private constructor(server: CatnapServer) {
     this.#server = server;
@@ -69,7 +69,7 @@ export class CatnapUnderTest {
     await this.#server.start();
     const requestHandler = { httpAgent: new Agent({ keepAlive: true, maxSockets: 256 }) };
     this.#client = new LambdaMicrovmsClient({ ...this.clientSettings, requestHandler });
-    this.#ask = createEndpointClient(this.#server.clientEnv()["AWS_CA_BUNDLE"] ?? "");
+    this.#visitor = createEndpointClient(this.#server.clientEnv()["AWS_CA_BUNDLE"] ?? "");
   }
 
   async down(): Promise<void> {
@@ -122,8 +122,13 @@ export class CatnapUnderTest {
   /** Milliseconds to the last byte of a 200 on a new connection. */
   async visit(microvm: Pick<BenchMicrovm, "endpoint" | "token">, path = "/"): Promise<number> {
     const begun = performance.now();
-    await this.#ask!({ ...microvm, path });
+    await this.#visitor!.ask({ ...microvm, path });
     return performance.now() - begun;
+  }
+
+  /** Takes an answer that does not end as fast as it comes; resolves with its bytes once its microVM is gone. */
+  download({ endpoint, token }: BenchMicrovm, path: string): Promise<number> {
+    return this.#visitor!.download({ endpoint, token, path });
   }
 
   /** Milliseconds from the call to SUSPENDED. */

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
+import { text } from "node:stream/consumers";
 import { createSecureContext } from "node:tls";
 
 export interface EndpointRequest {
@@ -8,38 +10,50 @@ export interface EndpointRequest {
   readonly path?: string;
 }
 
-export type Ask = (request: EndpointRequest) => Promise<string>;
+export interface EndpointClient {
+  /** Resolves with the body of a 200. */
+  readonly ask: (request: EndpointRequest) => Promise<string>;
+  /** Takes what comes until the connection ends, however it ends; resolves with the bytes. */
+  readonly download: (request: EndpointRequest) => Promise<number>;
+}
 
 /** More than any start here takes; a request without an answer must not hold up a measurement for ever. */
 const LIMIT_MS = 300_000;
 
 /**
- * A client whose every request comes on a new connection, as a first visitor's does; resolves with the body of a 200.
- * The trusted certificates are read once, as a browser does, not for every request.
+ * A client whose every request comes on a new connection, as a first visitor's does. The trusted certificates are read
+ * once, as a browser does, not for every request.
  */
-export function createEndpointClient(caFile: string): Ask {
+export function createEndpointClient(caFile: string): EndpointClient {
   const secureContext = createSecureContext({ ca: readFileSync(caFile) });
   const agent = new Agent({ secureContext, keepAlive: false, maxCachedSessions: 0 });
-  return (wanted) => ask(wanted, agent);
+  const open = (wanted: EndpointRequest) => call(wanted, agent);
+  return {
+    async ask(wanted) {
+      const response = await open(wanted);
+      const body = await text(response);
+      if (response.statusCode !== 200) throw new Error(`HTTP ${response.statusCode} ${body}`);
+      return body;
+    },
+    async download(wanted) {
+      let bytes = 0;
+      try {
+        for await (const chunk of await open(wanted)) bytes += (chunk as Buffer).length;
+      } catch {
+        // its microVM has ended
+      }
+      return bytes;
+    },
+  };
 }
 
-function ask({ endpoint, token, path = "/" }: EndpointRequest, agent: Agent): Promise<string> {
+function call({ endpoint, token, path = "/" }: EndpointRequest, agent: Agent): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const [servername = "", port = "443"] = endpoint.split(":");
     const headers = { host: endpoint, "x-aws-proxy-auth": token };
-    const call = request(
-      { host: "127.0.0.1", servername, port, path, agent, headers, timeout: LIMIT_MS },
-      (response) => {
-        let body = "";
-        response.setEncoding("utf8").on("data", (text: string) => (body += text));
-        response.on("error", reject);
-        response.on("end", () =>
-          response.statusCode === 200 ? resolve(body) : reject(new Error(`HTTP ${response.statusCode} ${body}`)),
-        );
-      },
-    );
-    call.on("timeout", () => call.destroy(new Error(`${endpoint} did not answer within ${LIMIT_MS} ms`)));
-    call.on("error", reject);
-    call.end();
+    const sent = request({ host: "127.0.0.1", servername, port, path, agent, headers, timeout: LIMIT_MS }, resolve);
+    sent.on("timeout", () => sent.destroy(new Error(`${endpoint} did not answer within ${LIMIT_MS} ms`)));
+    sent.on("error", reject);
+    sent.end();
   });
 }

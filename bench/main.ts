@@ -1,20 +1,15 @@
-import { api } from "./api.ts";
-import { density } from "./density.ts";
-import { proxy } from "./proxy.ts";
-import { proxyStreams } from "./proxy-streams.ts";
-import { sleepers } from "./sleepers.ts";
-import { start } from "./start.ts";
-import { storm } from "./storm.ts";
-
-/** Measurements side by side: ./dev bench [name]. */
+/** Measurements side by side: ./dev bench [name]. Each reads its own arguments when it is loaded. */
 const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
-  start,
-  proxy,
-  "proxy-streams": proxyStreams,
-  api,
-  density,
-  storm,
-  sleepers,
+  start: async () => (await import("./start.ts")).start(),
+  alternatives: async () => (await import("./alternatives.ts")).alternatives(),
+  proxy: async () => (await import("./proxy.ts")).proxy(),
+  "proxy-streams": async () => (await import("./proxy-streams.ts")).proxyStreams(),
+  api: async () => (await import("./api.ts")).api(),
+  density: async () => (await import("./density.ts")).density(),
+  storm: async () => (await import("./storm.ts")).storm(),
+  sleepers: async () => (await import("./sleepers.ts")).sleepers(),
+  mixed: async () => (await import("./mixed.ts")).mixed(),
+  fair: async () => (await import("./fair.ts")).fair(),
 };
 
 const wanted = process.argv[2] ?? "start";
