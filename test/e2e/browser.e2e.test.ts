@@ -5,7 +5,7 @@ import { AwsCli } from "../support/aws.ts";
 import { useBrowser } from "../support/browser.ts";
 import { newCatnapServer } from "../support/catnap-server.ts";
 import { eventually } from "../support/eventually.ts";
-import { CATNAP, mustRun } from "../support/project.ts";
+import { CATNAP, mustRun, PROJECT } from "../support/project.ts";
 import { buildApp, microvmBecomes } from "../support/walkthrough.ts";
 
 const REGION = "us-east-1";
@@ -37,7 +37,18 @@ async function useWorkshop() {
     (await mustRun(CATNAP, ["open", microvmId], { env: { CATNAP_HOME: server.home } })).trim();
   const browse = ({ endpoint }: Microvm) =>
     useBrowser({ rootFile: join(server.home, "tls/ca.pem"), port: Number(endpoint.split(":")[1]) });
-  return { aws, api, run, link, browse };
+  const mint = async ({ microvmId }: Microvm) => {
+    const scope = ["--allowed-ports", '[{"port":8080},{"port":81}]', "--expiration-in-minutes", "5"];
+    const query = ["--query", 'authToken."X-aws-proxy-auth"', "--output", "text"];
+    return await api("create-microvm-auth-token", "--microvm-identifier", microvmId, ...scope, ...query);
+  };
+  const python = async (orders: readonly object[]) => {
+    const ca = server.clientEnv()["AWS_CA_BUNDLE"];
+    const input = JSON.stringify(orders.map((order) => ({ ca, ...order })));
+    const [program, script] = [".cache/python-clients/bin/python", "test/support/python-websocket.py"];
+    return JSON.parse(await mustRun(join(PROJECT, program), [join(PROJECT, script)], { input })) as object[];
+  };
+  return { aws, api, run, link, mint, python, browse };
 }
 
 /** What an element of the page shows, once it shows what is wanted. */
@@ -59,8 +70,16 @@ function asks(page: Page, path: string, headers: Record<string, string>): Promis
   );
 }
 
+/** In a page: what a WebSocket with these subprotocols comes to. */
+const TRY_WEBSOCKET = `([url, protocols]) => new Promise((resolve) => {
+  const socket = new WebSocket(url, protocols);
+  socket.addEventListener("open", () => socket.send("hello"));
+  socket.addEventListener("message", ({ data }) => resolve({ protocol: socket.protocol, text: data }));
+  socket.addEventListener("close", ({ code }) => resolve({ closed: code }));
+})`;
+
 test("a link opens an app in Chromium: page, assets, events, WebSocket and uploads, through a sleep, for one browser", async () => {
-  const { aws, api, run, link, browse } = await useWorkshop();
+  const { aws, api, run, link, mint, python, browse } = await useWorkshop();
   const microvm = await run("HTTP_INGRESS");
   const browser = await browse(microvm);
   const origin = `https://${microvm.endpoint}`;
@@ -93,6 +112,38 @@ test("a link opens an app in Chromium: page, assets, events, WebSocket and uploa
   const uninvited = await stranger.goto(`${origin}/`);
   expect(uninvited?.status()).toBe(403);
   expect(await stranger.textContent("body")).toMatch(/missing authentication.*catnap open MICROVM_ID/);
+
+  // A page of anywhere, and a program, with a token among the subprotocols: the application sees none of the three.
+  const token = `lambda-microvms.authentication.${await mint(microvm)}`;
+  const url8080 = `wss://${microvm.endpoint}/ws`;
+  const elsewhere = await (await browser.newContext()).newPage();
+  const orders: readonly [string[], object, object][] = [
+    [["lambda-microvms", token, "lambda-microvms.port.8080", "chat"], { protocol: "chat" }, { protocol: "chat" }],
+    [["lambda-microvms", token], { protocol: "lambda-microvms" }, { protocol: "lambda-microvms" }],
+    [[token], { closed: 1006 }, { status: 400, body: /lambda-microvms is missing/ }],
+    [["lambda-microvms"], { closed: 1006 }, { status: 403, body: /^Request missing authentication$/ }],
+    [
+      ["lambda-microvms", token, "lambda-microvms.port.3000"],
+      { closed: 1006 },
+      { status: 403, body: /^Access to port denied$/ },
+    ],
+    [
+      ["lambda-microvms", token, "lambda-microvms.port.81"],
+      { closed: 1006 },
+      { status: 502, body: /^Nothing listens on the port 81/ },
+    ],
+  ];
+  const echoed = { text: "echo hello", binary: [255, 2, 1] };
+  const fromPython = await python(orders.map(([protocols]) => ({ url: url8080, protocols })));
+  for (const [index, [protocols, seen, answered]] of orders.entries()) {
+    const inPage = await elsewhere.evaluate<object>(`(${TRY_WEBSOCKET})(${JSON.stringify([url8080, protocols])})`);
+    expect(inPage).toEqual("closed" in seen ? seen : { ...seen, text: "echo hello" });
+    const expected =
+      "body" in answered ? { ...answered, body: expect.stringMatching(answered.body as RegExp) } : answered;
+    expect(fromPython[index]).toEqual("body" in answered ? expected : { ...expected, ...echoed });
+  }
+  const headers = { "x-aws-proxy-auth": token.replace(/^.*authentication\./, ""), "x-aws-proxy-port": "8080" };
+  expect(await python([{ url: url8080, headers }])).toEqual([{ protocol: null, ...echoed }]);
 
   // A sleep ends the WebSocket; the page's events wake the microVM and go on where they were.
   await api("suspend-microvm", "--microvm-identifier", microvm.microvmId);

@@ -45,6 +45,22 @@ test("curl speaks both versions of HTTP through a sleep, a link opens a browser'
   expect(await curl("--http2", ...auth, ...version, `${url}/`)).toBe("2 200");
   expect(await curl("--http1.1", ...auth, ...version, `${url}/`)).toBe("1.1 200");
 
+  for (const [args, status, text] of [
+    [["-H", `X-aws-proxy-auth: ${token}x`], 403, "Request missing authentication"],
+    [["-G", "-d", `X-aws-proxy-auth=${token}`], 403, "Request missing authentication"],
+    [[...auth, "-H", "X-aws-proxy-port: eighty"], 400, "Malformed request: the port must be a number"],
+    [[...auth, "-H", "X-aws-proxy-port: 81"], 502, "Nothing listens on the port 81"],
+    [[...auth, "-H", "X-aws-proxy-force-h2: true"], 502, "The application did not give a valid HTTP response"],
+    [[...auth, "-X", "TRACE"], 405, "Method not allowed"],
+  ] as const) {
+    for (const protocol of ["--http1.1", "--http2"]) {
+      const answer = await curl(protocol, ...args, "-i", `${url}/`);
+      expect(answer).toMatch(new RegExp(`^HTTP/(1.1|2) ${status} `));
+      expect(answer).toMatch(/^x-amzn-requestid: [0-9a-f-]{36}\r$/im);
+      expect(answer).toContain(text);
+    }
+  }
+
   await microvm("suspend-microvm", "--microvm-identifier", microvmId);
   await microvmBecomes(aws, microvmId, "SUSPENDED");
   expect(await curl("--http2", ...version, `${url}/`)).toBe("2 403");
