@@ -4,14 +4,14 @@ import * as iamSchemas from "@aws-sdk/client-iam";
 import * as lambdaSchemas from "@aws-sdk/client-lambda-microvms";
 import * as s3Schemas from "@aws-sdk/client-s3";
 import * as stsSchemas from "@aws-sdk/client-sts";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import * as coreSchemas from "../../src/aws/lambda-core/schemas.ts";
 import { readServiceModel } from "../../src/aws/protocol/service-model.ts";
 import type { ServiceDefinition, WireProtocol } from "../../src/aws/service.ts";
 import { openClients } from "../support/api-clients.ts";
 import { useDirectory } from "../support/api-endpoint.ts";
 import { openControlPlane, type ControlPlane } from "../support/control-plane.ts";
-import { sendBytes, toBytes, type RawAnswer } from "../support/raw-http.ts";
+import { abandon, sendBytes, toBytes, type RawAnswer } from "../support/raw-http.ts";
 import { hostileRequest } from "./hostile-request.ts";
 import { Random } from "./random.ts";
 import { rawGarbage } from "./raw-garbage.ts";
@@ -22,6 +22,7 @@ import { ACCOUNT, clearWorld, makeWorld, settle, type World } from "./world.ts";
 const SEED = Number(process.env["FUZZ_SEED"] ?? Math.floor(Date.now() / 86_400_000));
 const REQUESTS = 10_000;
 const GARBAGE = 500;
+const VANISHING = 1000;
 /** Requests before what there is made anew: those that succeed delete it or pile up. */
 const ROUND = 400;
 const SECRET = "PlantedSecret";
@@ -110,8 +111,7 @@ test(
       expect(status > 0 || request.isFramingBroken, `no answer: ${what()}`).toBe(true);
       for (const secret of secretsOf(answer.text)) secrets.add(secret);
       if (status >= 200 && status < 400) {
-        await settle(plane);
-        await watch.accept();
+        await watch.accept(() => settle(plane));
       } else expect(await watch.differences(), `${status} left something behind: ${what()}`).toEqual([]);
     }
     console.log(`seed ${SEED}: ${JSON.stringify(Object.fromEntries(statuses))}, ${secrets.size} secrets handed out`);
@@ -123,6 +123,26 @@ test(
     expect(await leakedSecrets(plane, secrets), `seed ${SEED}`).toEqual([]);
   },
 );
+
+test("clients that vanish at any moment leave the API up and nothing half-made", { timeout: 120_000 }, async () => {
+  const random = new Random(SEED);
+  const plane = await usePlane();
+  const clients = openClients(plane);
+  onTestFinished(() => clients.destroy());
+  const { known } = await makeWorld(plane, clients);
+  for (let count = 0; count < VANISHING; count++) {
+    const { definition, operations } = random.pick(SERVICES);
+    const operation = random.pick(operations.filter(({ name }) => IMPLEMENTED.test(name)));
+    const keys = [plane.key];
+    const { draft } = hostileRequest({ random, definition, operation, keys, known, secret: SECRET });
+    const bytes = toBytes(draft);
+    await abandon(plane.port, bytes.subarray(0, random.integer(1, bytes.length)), random.integer(0, 6));
+  }
+  // what they asked for may still be under way
+  await vi.waitFor(() => clearWorld(plane, clients), { timeout: 20_000 });
+  await vi.waitFor(async () => expect(await strayFiles(plane)).toEqual([]), { timeout: 20_000 });
+  expect((await fetch(`${plane.url}/health`)).status).toBe(200);
+});
 
 test("bytes that are no HTTP leave the API up and its state untouched", { timeout: 120_000 }, async () => {
   const random = new Random(SEED);

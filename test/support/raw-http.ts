@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import type { RequestDraft } from "./sign-request.ts";
 
@@ -39,6 +40,16 @@ export function sendBytes(
     for (const chunk of chunks) socket.write(chunk);
     if (isCutShort) socket.end();
   });
+}
+
+/** Sends bytes and breaks the connection off so many turns of the event loop later, as a client that was killed. */
+export async function abandon(port: number, bytes: Buffer, turns: number): Promise<void> {
+  const socket = connect({ port, host: "127.0.0.1" });
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  socket.write(bytes);
+  for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+  socket.resetAndDestroy();
 }
 
 /** A request on a connection of its own. */
