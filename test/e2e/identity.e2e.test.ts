@@ -142,13 +142,13 @@ test("an app has the credentials of its execution role, they bind, and nobody el
       eventName: "GetObject",
       errorCode: "AccessDenied",
       userIdentity: expect.objectContaining({ arn: session }),
-      resources: [{ ARN: `arn:aws:s3:::${bucket}/app.zip` }],
+      resources: [{ ARN: `arn:aws:s3:::${bucket}/app.zip`, type: "AWS::S3::Object" }],
     }),
   );
   expect(lines).toContainEqual(
     expect.objectContaining({
       eventName: "RunMicrovm",
-      requestParameters: expect.objectContaining({ imageIdentifier: imageArn }),
+      requestParameters: expect.objectContaining({ microvmImageArn: imageArn }),
     }),
   );
   for (const secret of [document["SecretAccessKey"], document["Token"]]) expect(trail).not.toContain(secret);

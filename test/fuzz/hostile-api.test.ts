@@ -75,7 +75,7 @@ function secretsOf(text: string): string[] {
 
 test(
   "no request, however broken, makes the API fail, leave something behind or tell a secret",
-  { timeout: 300_000 },
+  { timeout: 600_000 },
   async () => {
     const random = new Random(SEED);
     const plane = await usePlane();
@@ -124,7 +124,7 @@ test(
   },
 );
 
-test("clients that vanish at any moment leave the API up and nothing half-made", { timeout: 120_000 }, async () => {
+test("clients that vanish at any moment leave the API up and nothing half-made", { timeout: 300_000 }, async () => {
   const random = new Random(SEED);
   const plane = await usePlane();
   const clients = openClients(plane);
@@ -144,7 +144,7 @@ test("clients that vanish at any moment leave the API up and nothing half-made",
   expect((await fetch(`${plane.url}/health`)).status).toBe(200);
 });
 
-test("bytes that are no HTTP leave the API up and its state untouched", { timeout: 120_000 }, async () => {
+test("bytes that are no HTTP leave the API up and its state untouched", { timeout: 300_000 }, async () => {
   const random = new Random(SEED);
   const plane = await usePlane();
   const watch = new StateWatch(plane);

@@ -1,6 +1,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { sql } from "kysely";
+import { STATE_REASONS } from "../../src/lifecycle/state-reasons.ts";
 import type { ControlPlane } from "../support/control-plane.ts";
+
+const MICROVM_ID = /microvm-[0-9a-f-]{36}/;
 
 type Tables = Readonly<Record<string, readonly string[]>>;
 
@@ -22,13 +25,17 @@ export class StateWatch {
     this.#rows = await readTables(this.#plane);
   }
 
-  /** What has changed since; rolled back transactions leave no difference. */
+  /** What has changed since, by other than the time; rolled back transactions leave no difference. */
   async differences(): Promise<string[]> {
     const writes = await this.#countWrites();
     if (writes === this.#writes) return [];
     const now = await readTables(this.#plane);
     this.#writes = writes;
-    return Object.keys(now).flatMap((table) => compare(table, this.#rows[table] ?? [], now[table] ?? []));
+    const changed = Object.keys(now).flatMap((table) => compare(table, this.#rows[table] ?? [], now[table] ?? []));
+    const outlived = changed
+      .filter((row) => row.includes(STATE_REASONS.lifetime))
+      .map((row) => MICROVM_ID.exec(row)?.[0]);
+    return changed.filter((row) => !outlived.includes(MICROVM_ID.exec(row)?.[0]));
   }
 
   async #countWrites(): Promise<number> {
