@@ -109,7 +109,7 @@ function knownValues({ microvmIds, buildIds, uploadId, nextToken }: Made): Known
     nextToken: [nextToken],
     expirationInMinutes: [1, 60],
     allowedPorts: [[{ port: 8080 }], [{ allPorts: {} }, { range: { startPort: 1, endPort: 9 } }]],
-    maxIdleDurationSeconds: [900, 60],
+    maxIdleDurationSeconds: [900],
     suspendedDurationSeconds: [28_800],
     maximumDurationInSeconds: [28_800, 3600],
     logGroup: ["/aws/lambda-microvms/fuzz"],

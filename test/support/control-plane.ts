@@ -26,7 +26,7 @@ import { gated, type Gate } from "./gated.ts";
 import { MemoryHost } from "./memory-host.ts";
 import { ScriptedBuilder } from "./scripted-builder.ts";
 
-const DOZE_MS = 60_000;
+const DOZE_MS = 600_000;
 const HOST_ID = "host";
 
 export interface ControlPlaneOptions {

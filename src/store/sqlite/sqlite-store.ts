@@ -61,7 +61,12 @@ function openLog(file: string): { flush: () => Promise<void>; close: () => void 
   fsyncSync(directory); // a log that was just made must be found again too
   closeSync(directory);
   const flushFile = promisify(fdatasync);
-  return { flush: () => flushFile(descriptor), close: () => closeSync(descriptor) };
+  const flush = () =>
+    flushFile(descriptor).catch((cause: unknown) => {
+      const message = `The disk did not take what was written to ${file}; restart the server when the disk works again`;
+      throw new AppError("ERR_STORE", { message, cause });
+    });
+  return { flush, close: () => closeSync(descriptor) };
 }
 
 function migrate(database: DatabaseSync): void {
