@@ -7,7 +7,7 @@ export class Deadline {
   readonly #now: () => number;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(onReached: () => void, now: () => number = () => Date.now()) {
+  constructor(onReached: () => void, now: () => number = Date.now) {
     this.#onReached = onReached;
     this.#now = now;
   }
