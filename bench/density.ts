@@ -89,6 +89,11 @@ async function growTo(count: number, { subject, image, running, before }: Ground
   };
 }
 
+/** Without what it shares with others. */
+function ownBytes({ guestOwn, translation, heap, pageTables }: MonitorMemory): number {
+  return guestOwn + translation + heap + pageTables;
+}
+
 async function report(steps: readonly Step[], remarks: readonly string[]): Promise<void> {
   const each = (name: string, cell: (step: Step) => string) => [name, ...steps.map(cell)];
   const heading = each("running Flask microVMs", ({ count }) => String(count));
@@ -101,6 +106,7 @@ async function report(steps: readonly Step[], remarks: readonly string[]): Promi
     ],
     [
       each("of the host, each", ({ hostBytes, count }) => mib(hostBytes / count)),
+      each("of a monitor alone, parts below", ({ monitor }) => mib(ownBytes(monitor))),
       each("guest pages of its own", ({ monitor }) => mib(monitor.guestOwn)),
       each("its share of the template's", ({ monitor }) => mib(monitor.guestShared)),
       each("translated code", ({ monitor }) => mib(monitor.translation)),
