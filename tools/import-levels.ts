@@ -6,7 +6,7 @@ export const LEVELS: readonly (readonly string[])[] = [
   ["model", "errors", "util"],
   ["config", "observability"],
   ["store", "network", "engine", "guest-link", "auth"],
-  ["hooks", "shell"],
+  ["hooks", "shell", "logs"],
   ["build", "lifecycle"],
   ["aws", "metadata", "proxy"],
   ["main"],

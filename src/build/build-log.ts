@@ -8,7 +8,10 @@ export class BuildLog {
   readonly #stream: WriteStream;
   readonly #lastLines: string[] = [];
 
-  constructor(file: string) {
+  readonly #onLine: ((line: string) => void) | undefined;
+
+  constructor(file: string, onLine?: (line: string) => void) {
+    this.#onLine = onLine;
     this.#stream = createWriteStream(file, { flags: "a", mode: 0o600 });
     this.#stream.on("error", () => {}); // a full disk fails the build elsewhere, with its reason
   }
@@ -16,6 +19,7 @@ export class BuildLog {
   line(text: string): void {
     this.#lastLines.push(text);
     if (this.#lastLines.length > KEPT_LINES) this.#lastLines.shift();
+    this.#onLine?.(text);
     this.#stream.write(`${new Date().toISOString()} ${text}\n`);
   }
 

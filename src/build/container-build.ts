@@ -7,7 +7,7 @@ import type { BuildLog } from "./build-log.ts";
 import { StepFollower } from "./build-steps.ts";
 import { findTrust, hideTrustSteps, withTrustVariables } from "./build-trust.ts";
 import type { Buildah } from "./buildah.ts";
-import { LineSplitter } from "./line-splitter.ts";
+import { LineSplitter } from "../util/line-splitter.ts";
 
 export interface ContainerBuildOptions {
   readonly buildah: Buildah;

@@ -62,7 +62,7 @@ async function runBuild(
     mkdir(join(work, "context"), { recursive: true, mode: 0o700 }),
     mkdir(request.directory, { recursive: true, mode: 0o700 }),
   ]);
-  const log = new BuildLog(join(request.directory, BUILD_LOG));
+  const log = new BuildLog(join(request.directory, BUILD_LOG), request.onLine);
   const cleanup = new Cleanup();
   cleanup.add(() => rm(work, { recursive: true, force: true }));
   try {
@@ -99,6 +99,7 @@ class Build {
   async run(): Promise<BuildOutcome> {
     const { tools, buildah, request, log, work, signal } = this.#parts;
     const { architecture } = tools.engine.capabilities;
+    if (request.preface !== undefined) log.line(request.preface);
     log.line(`built for ${architecture}, the architecture of this host`);
     const others = request.architectures.filter((wanted) => wanted !== architecture);
     if (others.length > 0) log.line(`not for ${others.join(", ")}, which the image asks for`);
@@ -136,7 +137,7 @@ class Build {
     const { hooks } = request;
     const readyLimitMs = tools.config.readyTimeoutSeconds * 1000;
     const boot: BootTools = { ...tools, acquireSlot: () => this.#acquireSlot(), log, signal, readyLimitMs };
-    const { template, isFrozen } = await tellInstalled(rootfs, async () => {
+    const { template, isFrozen, outputOffset } = await tellInstalled(rootfs, async () => {
       const snapshot = await this.#phase("boot and snapshot", () =>
         bootAndSnapshot(boot, { directory: request.directory, rootfs, container, tier, hooks }),
       );
@@ -144,7 +145,10 @@ class Build {
         await this.#phase("validate", () => validateSnapshot(boot, { ...snapshot, rootfs, hooks }));
       return snapshot;
     });
-    return { image: { template, isFrozen, rootfs, container, hooks }, sizes: await measureSizes(template, rootfs) };
+    return {
+      image: { template, isFrozen, outputOffset, rootfs, container, hooks },
+      sizes: await measureSizes(template, rootfs),
+    };
   }
 
   async #acquireSlot(): Promise<SlotLease> {

@@ -1,6 +1,6 @@
 import type { GuestLink } from "../guest-link/guest-link.ts";
 import type { BuildLog } from "./build-log.ts";
-import { LineSplitter } from "./line-splitter.ts";
+import { LineSplitter } from "../util/line-splitter.ts";
 
 /** Marks the app's own output in the build log. */
 export const APP_PREFIX = "app | ";

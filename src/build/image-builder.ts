@@ -12,6 +12,10 @@ export interface BuildRequest {
   readonly region: string;
   readonly artifactUri: string;
   readonly buildRoleArn: string;
+  /** Gets every line that the build log gets. */
+  readonly onLine?: (line: string) => void;
+  /** Its first line. */
+  readonly preface?: string | undefined;
   readonly memoryMiB: number;
   readonly environment: Readonly<Record<string, string>>;
   readonly allCapabilities: boolean;
@@ -30,6 +34,8 @@ export interface BuiltImage {
   readonly template: TemplateFiles;
   /** Its app does nothing until its guest is woken, so the guest may run before that. Images of before do not say. */
   readonly isFrozen?: boolean;
+  /** Bytes of output that are the build's: a clone's own begins there. Images of before do not say. */
+  readonly outputOffset?: number;
   readonly rootfs: string;
   readonly container: ContainerConfig;
   readonly hooks?: HookSettings | undefined;

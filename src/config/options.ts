@@ -148,6 +148,12 @@ export const OPTIONS = {
     default: "",
     help: "Origins whose pages may call endpoints with a token: https://a.example,https://b.example, or *.",
   },
+  logStorageMiB: {
+    env: "CATNAP_LOG_STORAGE_MIB",
+    schema: z.coerce.number().int().min(1).max(1_048_576),
+    default: 1024,
+    help: "CloudWatch Logs keeps at most this much of all groups together; the oldest events go first.",
+  },
   accessLog: {
     env: "CATNAP_ACCESS_LOG",
     schema: z.enum(["off", "on"]),

@@ -6,6 +6,8 @@ export interface HomePaths {
   readonly pidFile: string;
   readonly serverInfo: string;
   readonly database: string;
+  /** Log groups, streams and events. */
+  readonly logDatabase: string;
   readonly certificates: string;
   readonly objects: string;
   readonly images: string;
@@ -30,6 +32,7 @@ export function homePaths(home: string): HomePaths {
     pidFile: join(home, "catnap.pid"),
     serverInfo: join(home, "server.json"),
     database: join(home, "catnap.db"),
+    logDatabase: join(home, "logs.db"),
     certificates: join(home, "tls"),
     objects: join(home, "s3"),
     images: join(home, "images"),

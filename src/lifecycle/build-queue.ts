@@ -21,6 +21,8 @@ export interface BuildQueueOptions {
   readonly egressOf: ImageWork["egressOf"];
   /** Told before a build's files are removed. */
   readonly releaseTemplate?: (buildId: string) => Promise<void>;
+  /** Where the lines of builds go beside build.log. */
+  readonly logs?: ImageWork["logs"];
   /** Builds at a time. */
   readonly concurrency?: number;
   /** Epoch milliseconds. */
@@ -64,10 +66,11 @@ export class BuildQueue {
       architecture,
       egressOf,
       releaseTemplate = async () => {},
+      logs,
       concurrency = DEFAULT_CONCURRENCY,
       now = Date.now,
     } = options;
-    this.#work = { store, builder, paths, log, egressOf, releaseTemplate, now };
+    this.#work = { store, builder, paths, log, egressOf, releaseTemplate, logs, now };
     this.#concurrency = concurrency;
     // "GENERIC" and "1": Graviton would be a claim about hardware that nobody checked
     this.target = { hostId, architecture, chipset: "GENERIC", chipsetGeneration: "1" };

@@ -2,6 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { BuildOutcome, BuildRequest } from "../build/image-builder.ts";
 import { BuildFailure } from "../errors/build-failure.ts";
+import type { LoggingSetting } from "../logs/log-destination.ts";
 import { readHooks, type HooksMember } from "../model/hooks.ts";
 import { DEFAULT_MEMORY_MIB } from "../model/sizes.ts";
 import { findBuild, updateBuild, type BuildRow } from "../store/build-store.ts";
@@ -18,6 +19,7 @@ interface StoredSettings {
   readonly additionalOsCapabilities?: readonly string[];
   readonly cpuConfigurations?: readonly { readonly architecture: string }[];
   readonly hooks?: HooksMember;
+  readonly logging?: LoggingSetting;
   readonly environmentVariables?: Readonly<Record<string, string>>;
 }
 
@@ -25,7 +27,8 @@ interface StoredSettings {
 export async function runBuild(work: ImageWork, buildId: string, signal: AbortSignal): Promise<void> {
   const build = await findBuild(work.store.db, buildId);
   if (!build || build.state === "SUCCESSFUL" || build.state === "FAILED") return;
-  const request = await buildRequest(work, build);
+  const logged = await openLog(work, await buildRequest(work, build));
+  const { request } = logged;
   await recordStart(work, build);
   try {
     // what an attempt before a crash left would only be in the way
@@ -38,10 +41,41 @@ export async function runBuild(work: ImageWork, buildId: string, signal: AbortSi
     if (signal.aborted) return;
     await recordFailure(work, build, asBuildFailure(err));
     work.log.warn({ err, buildId, imageArn: build.image_arn, version: build.version }, "image build failed");
+  } finally {
+    await logged.close();
   }
 }
 
-async function buildRequest({ store, paths, egressOf }: ImageWork, build: BuildRow): Promise<BuildRequest> {
+/** A build, and where its version's request wants its lines. */
+interface AskedBuild {
+  readonly request: BuildRequest;
+  readonly logging: LoggingSetting | undefined;
+}
+
+/** The build's lines go to its log stream while it runs, written with the build role. */
+async function openLog(
+  { logs, now, log }: ImageWork,
+  { request, logging }: AskedBuild,
+): Promise<{ readonly request: BuildRequest; close(): Promise<void> }> {
+  const { buildId: id, buildRoleArn: roleArn, imageArn: sourceArn } = request;
+  try {
+    const opening = await logs?.open({ ...request, logging, roleArn, sourceArn, id, startedAt: new Date(now()) });
+    const { delivery, refused } = opening ?? {};
+    const preface = refused === undefined ? undefined : `not written to CloudWatch Logs: ${refused}`;
+    return {
+      request: { ...request, preface, onLine: (line) => void delivery?.note(line) },
+      async close() {
+        await delivery?.close();
+        await logs?.forget(id);
+      },
+    };
+  } catch (err) {
+    log.error({ err, buildId: id }, "the log stream of a build cannot be opened; its lines are in build.log");
+    return { request, close: () => Promise.resolve() };
+  }
+}
+
+async function buildRequest({ store, paths, egressOf }: ImageWork, build: BuildRow): Promise<AskedBuild> {
   const row = await store.db
     .selectFrom("image_versions")
     .innerJoin("images", "images.arn", "image_versions.image_arn")
@@ -50,7 +84,7 @@ async function buildRequest({ store, paths, egressOf }: ImageWork, build: BuildR
     .where("image_versions.version", "=", build.version)
     .executeTakeFirstOrThrow();
   const settings = JSON.parse(row.request_json) as StoredSettings;
-  return {
+  const request = {
     buildId: build.build_id,
     imageName: row.name,
     imageArn: build.image_arn,
@@ -74,6 +108,7 @@ async function buildRequest({ store, paths, egressOf }: ImageWork, build: BuildR
     egress: await egressOf(settings.egressNetworkConnectors ?? []),
     directory: buildDirectory(paths, build.build_id),
   };
+  return { request, logging: settings.logging };
 }
 
 export function buildDirectory(paths: ImageWork["paths"], buildId: string): string {

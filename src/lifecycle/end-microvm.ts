@@ -18,7 +18,7 @@ export async function endMicrovm(body: LifeBody, { reason: given, tellApp }: End
   body.door.shut();
   await record.tryUpdate({ state: "TERMINATING", state_reason: reason });
   if (tellApp && body.running !== undefined) await callLifeHook(body, "terminate"); // whatever it says
-  const { log_offset } = await body.stopOutput();
+  const { log_offset } = await body.stopOutput({ isFinal: true });
   await body.letGo();
   await removeAllBut(body.directory, APP_LOG).catch((cause: unknown) =>
     context.log.warn({ err: cause, microvmId: record.id }, "files of an ended microVM could not be removed"),

@@ -1,5 +1,6 @@
 import type { ImageBuilder } from "../build/image-builder.ts";
 import type { HomePaths } from "../config/paths.ts";
+import type { LogDestinations } from "../logs/log-destination.ts";
 import type { EgressPolicy } from "../model/egress-policy.ts";
 import type { Log } from "../observability/log.ts";
 import type { Store } from "../store/store.ts";
@@ -13,5 +14,7 @@ export interface ImageWork {
   readonly egressOf: (connectors: readonly string[]) => Promise<EgressPolicy>;
   /** Gives up what was started ahead from a build's template. */
   readonly releaseTemplate: (buildId: string) => Promise<void>;
+  /** Where the lines of builds go beside build.log. */
+  readonly logs?: LogDestinations;
   readonly now: () => number;
 }

@@ -1,9 +1,12 @@
 import { join } from "node:path";
+import type { LogDelivery } from "../logs/log-delivery.ts";
+import { parseImageArn } from "../model/arn.ts";
 import { EndpointDoor } from "./endpoint-door.ts";
 import type { LifeContext } from "./life-context.ts";
 import type { LifeTimers } from "./life-timers.ts";
 import { LogPump } from "./log-pump.ts";
 import type { RunningMachine } from "./machine-starter.ts";
+import { viewOf } from "./microvm-view.ts";
 import type { MicrovmRecord } from "./microvm-record.ts";
 
 export const APP_LOG = "app.log";
@@ -33,6 +36,8 @@ export class LifeBody {
   #wantedEnd: string | undefined;
   #running: RunningMachine | undefined;
   #pump: LogPump | undefined;
+  /** What the last pump read is on its way to the log stream. */
+  #delivered: Promise<void> = Promise.resolve();
 
   constructor({ context, record, timers, events }: BodyParts) {
     this.context = context;
@@ -90,16 +95,46 @@ export class LifeBody {
     this.#pump = new LogPump({
       link: running.link,
       file: join(this.directory, APP_LOG),
-      fromOffset: this.record.row.log_offset,
+      fromOffset: Math.max(this.record.row.log_offset, running.outputOffset),
+      openDelivery: () => this.#openDelivery(),
       onExit: this.#events.onAppExited,
     });
   }
 
   /** Returns how far the output was followed, to be recorded. */
-  async stopOutput(): Promise<{ readonly log_offset: number }> {
+  async stopOutput({ isFinal }: { isFinal: boolean } = { isFinal: false }): Promise<{ readonly log_offset: number }> {
     const pump = this.#pump;
     this.#pump = undefined;
     await pump?.stop();
+    if (pump !== undefined) this.#delivered = pump.closeDelivery({ isFinal });
+    if (isFinal) void this.#delivered.then(() => this.context.logs?.forget(this.record.id)).catch(() => {});
     return { log_offset: pump?.offset ?? this.record.row.log_offset };
+  }
+
+  /** Its log stream, as it is now: a role may have lost its rights since. */
+  async #openDelivery(): Promise<LogDelivery | undefined> {
+    await this.#delivered; // two deliveries of one source would both read on from the same offset
+    const { record, context } = this;
+    const { accountId, region, imageArn, imageVersion, executionRoleArn, logging, startedAt } = viewOf(record.row);
+    try {
+      const opening = await context.logs?.open({
+        accountId,
+        region,
+        logging,
+        roleArn: executionRoleArn,
+        sourceArn: imageArn,
+        imageName: parseImageArn(imageArn)?.name ?? "",
+        imageVersion,
+        id: record.id,
+        startedAt,
+      });
+      return opening?.delivery;
+    } catch (err) {
+      context.log.error(
+        { err, microvmId: record.id },
+        "the log of a microVM cannot be opened; its output is in app.log",
+      );
+      return undefined;
+    }
   }
 }

@@ -1,6 +1,7 @@
 import type { BuiltImage } from "../build/image-builder.ts";
 import type { Engine, MachineHandle } from "../engine/engine.ts";
 import type { GuestAddress, GuestLink } from "../guest-link/guest-link.ts";
+import type { LogDestinations } from "../logs/log-destination.ts";
 import type { EgressPolicy } from "../model/egress-policy.ts";
 import type { SlotLease } from "../network/slot-pool.ts";
 import type { Log } from "../observability/log.ts";
@@ -16,6 +17,8 @@ export interface LifeContext {
   readonly openLink: (address: GuestAddress) => GuestLink;
   /** What a microVM with these egress connectors may connect to, as of now. */
   readonly egressOf: (connectors: readonly string[]) => Promise<EgressPolicy>;
+  /** Where output goes beside a file of the home. */
+  readonly logs?: LogDestinations;
   readonly store: MicrovmStore;
   readonly log: Log;
   /** Directory that holds a folder per microVM. */

@@ -1,6 +1,7 @@
 import { createWriteStream, type WriteStream } from "node:fs";
 import { rename, stat } from "node:fs/promises";
 import { once } from "node:events";
+import type { LogDelivery } from "../logs/log-delivery.ts";
 import type { GuestLink } from "../guest-link/guest-link.ts";
 
 /** A log file is turned over at this size, once: a flooding guest costs at most twice this on disk. */
@@ -11,6 +12,8 @@ export interface LogPumpOptions {
   readonly link: GuestLink;
   readonly file: string;
   readonly fromOffset: number;
+  /** The log stream that the output goes to as well; none when nobody wants it. It knows better how far it came. */
+  readonly openDelivery: () => Promise<LogDelivery | undefined>;
   readonly onExit: (code: number) => void;
 }
 
@@ -20,6 +23,7 @@ export class LogPump {
   readonly #stop = new AbortController();
   readonly #finished: Promise<void>;
   #offset: number;
+  #delivery: LogDelivery | undefined;
 
   constructor(options: LogPumpOptions) {
     this.#options = options;
@@ -32,23 +36,35 @@ export class LogPump {
     return this.#offset;
   }
 
+  /** Reads no more. What was read may still be on its way to the log stream: see `closeDelivery`. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#finished;
   }
 
+  async closeDelivery({ isFinal }: { isFinal: boolean }): Promise<void> {
+    if (isFinal) void this.#delivery?.end();
+    await this.#delivery?.close();
+  }
+
   async #run(): Promise<void> {
     let output = await openLog(this.#options.file);
+    this.#delivery = await this.#options.openDelivery();
+    const delivery = this.#delivery;
+    this.#offset = Math.max(this.#offset, delivery?.offset ?? 0);
     while (!this.#stop.signal.aborted) {
       try {
         for await (const event of this.#options.link.events(this.#offset, this.#stop.signal)) {
           if (event.kind === "exited") {
+            await delivery?.end();
             this.#options.onExit(event.code);
           } else {
             const bytes =
               event.kind === "output" ? event.bytes : Buffer.from(`[${event.bytes} bytes of output dropped]\n`);
             if (!output.stream.write(bytes)) await once(output.stream, "drain");
             if (event.kind === "output") this.#offset = event.offset + event.bytes.length;
+            if (event.kind === "output") await delivery?.take(event.stream, event.bytes, this.#offset);
+            else await delivery?.note(`[${event.bytes} bytes of output were printed faster than they could be kept]`);
             output.size += bytes.length;
             if (output.size > MAX_LOG_BYTES) output = await turnOver(output, this.#options.file);
           }

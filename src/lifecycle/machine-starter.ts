@@ -16,6 +16,8 @@ export interface RunningMachine {
   readonly link: GuestLink;
   /** Of the image it was made from. */
   readonly hooks: HookSettings | undefined;
+  /** Where the microVM's own output begins; what is before was the build's. */
+  readonly outputOffset: number;
 }
 
 export interface StartRequest {
@@ -57,11 +59,16 @@ export async function startMachine(context: LifeContext, request: StartRequest):
       onStarted: (handle) => request.onStarted({ slot: slot.value.number, handle }),
     };
     const machine = await (isClone ? context.engine.restore(spec) : context.engine.resume(spec));
-    return { machine, slot: slot.value, link: context.openLink(slot.value.guest), hooks: image.hooks };
+    return { machine, slot: slot.value, link: context.openLink(slot.value.guest), ...ofImage(image) };
   } catch (cause) {
     await slot.value.release();
     throw cause;
   }
+}
+
+/** What a machine's life needs to know of its image. */
+export function ofImage(image: BuiltImage | undefined): Pick<RunningMachine, "hooks" | "outputOffset"> {
+  return { hooks: image?.hooks, outputOffset: image?.outputOffset ?? 0 };
 }
 
 /** None when it is unusable: it may have ended since it was made. */
@@ -76,7 +83,7 @@ async function startPrepared(
     await machine.moveTo(directory);
     await request.onStarted({ slot: slot.number, handle: machine.handle });
     await machine.unpause();
-    return { machine, slot, link: context.openLink(slot.guest), hooks: image.hooks };
+    return { machine, slot, link: context.openLink(slot.guest), ...ofImage(image) };
   } catch (err) {
     context.log.warn({ err, microvmId: request.microvmId }, "a prepared machine could not be used; another is started");
     await machine.kill();

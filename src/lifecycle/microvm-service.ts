@@ -1,5 +1,6 @@
 import type { Kysely } from "kysely";
 import type { GuestLink } from "../guest-link/guest-link.ts";
+import type { LoggingSetting } from "../logs/log-destination.ts";
 import type { MicrovmState } from "../model/states.ts";
 import type { MicrovmOwner, MicrovmPage } from "../store/microvm-store.ts";
 import type { Database } from "../store/tables.ts";
@@ -18,6 +19,7 @@ export interface RunRequest {
   readonly imageVersion: string;
   readonly buildId: string;
   readonly executionRoleArn?: string;
+  readonly logging?: LoggingSetting;
   readonly idlePolicy?: IdlePolicy;
   readonly maximumDurationInSeconds: number;
   readonly ingressNetworkConnectors: readonly string[];

@@ -10,6 +10,7 @@ import { passSuspendHook, saveToDisk } from "./fall-asleep.ts";
 import type { LifeBody } from "./life-body.ts";
 import { loadTemplate, type StoredMachine } from "./life-context.ts";
 import { viewOf } from "./microvm-view.ts";
+import { ofImage } from "./machine-starter.ts";
 import { STATE_REASONS } from "./state-reasons.ts";
 
 /** Attempts to reach a monitor that lives: a busy host must not cost a microVM. */
@@ -108,7 +109,7 @@ async function reattach(body: LifeBody): Promise<Found> {
     const image = await loadTemplate(context, record.row.build_id);
     const connectors = viewOf(record.row).egressNetworkConnectors;
     if (isEgressChangeable(connectors)) await slot.setEgress(await context.egressOf(connectors)); // since the crash
-    body.hold({ machine: attached.machine, slot, link: context.openLink(slot.guest), hooks: image?.hooks });
+    body.hold({ machine: attached.machine, slot, link: context.openLink(slot.guest), ...ofImage(image) });
     return attached.state;
   }
   await context.engine.killStrays(body.directory, new Set());

@@ -8,6 +8,7 @@ import { createApiServer } from "../aws/api-server.ts";
 import { createIamService } from "../aws/iam/iam-service.ts";
 import { createLambdaCoreService } from "../aws/lambda-core/lambda-core-service.ts";
 import { createLambdaMicrovmsService } from "../aws/lambda-microvms/lambda-microvms-service.ts";
+import { createLogsService } from "../aws/logs/logs-service.ts";
 import { createS3Service, sweepObjectFiles } from "../aws/s3/s3-service.ts";
 import { createStsService } from "../aws/sts/sts-service.ts";
 import { createEndpointProxy } from "../proxy/endpoint-proxy.ts";
@@ -73,7 +74,7 @@ export async function createApi(
   { supervisor, builds }: Pick<Machines, "supervisor" | "builds">,
   { access, tokens }: { access: Access; tokens: EndpointTokens },
 ): Promise<Server> {
-  const { config, paths, store, log } = house;
+  const { config, paths, store, logs, log } = house;
   await sweepObjectFiles({ store, objectsDirectory: paths.objects }); // uploads that a crash cut short
   return createApiServer({
     services: [
@@ -93,6 +94,7 @@ export async function createApi(
       }),
       createS3Service({ store, objectsDirectory: paths.objects }),
       createIamService({ store }),
+      createLogsService({ db: logs.db }),
       createStsService({ store, sessions: access.sessions, authorizer: access.callers }),
     ],
     credentials: access.credentials,

@@ -1,5 +1,6 @@
 import type { Config } from "../config/options.ts";
 import type { HomePaths } from "../config/paths.ts";
+import type { LogStore } from "../logs/log-store.ts";
 import type { Log } from "../observability/log.ts";
 import type { Store } from "../store/store.ts";
 import type { Cleanup } from "../util/cleanup.ts";
@@ -10,6 +11,7 @@ export interface House {
   readonly paths: HomePaths;
   readonly log: Log;
   readonly store: Store;
+  readonly logs: LogStore;
   /** Parts add how they end; they end in reverse. */
   readonly cleanup: Cleanup;
 }

@@ -11,6 +11,8 @@ import type { LifeContext } from "../lifecycle/life-context.ts";
 import { MicrovmSupervisor } from "../lifecycle/microvm-supervisor.ts";
 import { PreparedMachines } from "../lifecycle/prepared-machines.ts";
 import { openSlotPool, type SlotPool } from "../network/slot-pool.ts";
+import { createLogDestinations, type LogDestinations } from "../logs/log-destination.ts";
+import { removeOldEvents } from "../logs/log-retention.ts";
 import { microvmStore } from "../store/microvm-store.ts";
 import type { Access } from "./access.ts";
 import { openMetadata } from "./guest-services.ts";
@@ -18,6 +20,7 @@ import { openArtifactObjects } from "./artifact-objects.ts";
 import type { House } from "./house.ts";
 
 const HTTPS_PORT = 443;
+const LOG_REMOVAL_INTERVAL_MS = 60_000;
 const EXPIRY_INTERVAL_MS = 10 * 60 * 1000;
 
 export interface Machines {
@@ -33,14 +36,15 @@ export async function openMachines(
   { access, endpointPort }: { access: Access; endpointPort: () => number },
 ): Promise<Machines> {
   const { config, paths, cleanup } = house;
+  const logs = openLogDestinations(house);
   const engine = await openEngine(house);
   const slots = await openSlotPool({ home: paths.home, subnet: config.slotSubnet, spares: config.slotPoolSize });
   cleanup.add(() => slots.close());
   await openMetadata(house, slots, access); // before any guest runs on, so that none finds it shut
   const prepared = openPrepared(house, engine, slots);
   const egressOf = createEgressResolver({ store: house.store, subnets: config.subnets });
-  const supervisor = openSupervisor(house, { engine, slots, prepared, egressOf, endpointPort });
-  const builds = await openBuilds(house, { engine, slots, prepared, egressOf });
+  const supervisor = openSupervisor(house, { engine, slots, prepared, egressOf, logs, endpointPort });
+  const builds = await openBuilds(house, { engine, slots, prepared, egressOf, logs });
   await engine.killStrays(paths.images, new Set()); // machines of builds that a crash interrupted
   await prepared.recover();
   await supervisor.recover();
@@ -55,6 +59,19 @@ interface Parts {
   readonly engine: Engine;
   readonly slots: SlotPool;
   readonly prepared: PreparedMachines;
+  readonly logs: LogDestinations;
+}
+
+/** Where output goes, and what keeps it from growing without end. */
+function openLogDestinations({ config, store, logs, log, cleanup }: House): LogDestinations {
+  const maxBytes = config.logStorageMiB * 1024 * 1024;
+  const removal = setInterval(() => {
+    removeOldEvents(logs.db, { maxBytes, now: Date.now() }).catch((err: unknown) =>
+      log.error({ err }, "old log events could not be removed"),
+    );
+  }, LOG_REMOVAL_INTERVAL_MS);
+  cleanup.add(async () => clearInterval(removal));
+  return createLogDestinations({ db: logs.db, authorizer: createRoleAuthorizer({ store }), log });
 }
 
 function openPrepared({ config, paths, log, cleanup }: House, engine: Engine, slots: SlotPool): PreparedMachines {
@@ -89,7 +106,10 @@ function openSupervisor(
   });
 }
 
-async function openBuilds(house: House, { engine, slots, prepared, egressOf }: Parts): Promise<BuildQueue> {
+async function openBuilds(
+  house: House,
+  { engine, slots, prepared, egressOf, logs }: Parts,
+): Promise<BuildQueue> {
   const { config, paths, log, store, cleanup } = house;
   const builder = await createImageBuilder({
     engine,
@@ -109,6 +129,7 @@ async function openBuilds(house: House, { engine, slots, prepared, egressOf }: P
     architecture: engine.capabilities.architecture,
     egressOf,
     releaseTemplate: (buildId) => prepared.release(buildId),
+    logs,
     log,
   });
   cleanup.add(() => builds.stop());

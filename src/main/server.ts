@@ -2,6 +2,7 @@ import { readFile, rm } from "node:fs/promises";
 import type { Config } from "../config/options.ts";
 import { homePaths, type HomePaths } from "../config/paths.ts";
 import type { ServerInfo } from "../model/server-info.ts";
+import { openLogStore } from "../logs/log-store.ts";
 import type { Log } from "../observability/log.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { Cleanup } from "../util/cleanup.ts";
@@ -25,7 +26,9 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     cleanup.add(await lockHome(paths));
     const store = openSqliteStore(paths.database);
     cleanup.add(() => store.close());
-    return await open({ config, paths, log, store, cleanup });
+    const logs = openLogStore(paths.logDatabase);
+    cleanup.add(() => logs.close());
+    return await open({ config, paths, log, store, logs, cleanup });
   } catch (cause) {
     await cleanup.run();
     throw cause;

@@ -15,6 +15,7 @@ import { MicrovmSupervisor } from "../../src/lifecycle/microvm-supervisor.ts";
 import { openAccess } from "../../src/main/access.ts";
 import type { MicrovmState } from "../../src/model/states.ts";
 import { openArtifactObjects } from "../../src/main/artifact-objects.ts";
+import { openLogStore } from "../../src/logs/log-store.ts";
 import { createApi } from "../../src/main/doors.ts";
 import type { House } from "../../src/main/house.ts";
 import { createLog } from "../../src/observability/log.ts";
@@ -62,7 +63,9 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   cleanup.add(async () => closeSync(descriptor));
   const store = openSqliteStore(paths.database);
   cleanup.add(() => store.close());
-  const house: House = { config, paths, log: createLog(config.logLevel, descriptor), store, cleanup };
+  const logs = openLogStore(paths.logDatabase);
+  cleanup.add(() => logs.close());
+  const house: House = { config, paths, log: createLog(config.logLevel, descriptor), store, logs, cleanup };
   const access = await openAccess(house);
   let isStopped = false;
   const machines = await openMachines(house, host, () => (isStopped ? new Promise(() => {}) : Promise.resolve()));

@@ -9,6 +9,7 @@ import { expect, onTestFinished, vi } from "vitest";
 import type { GuestEvent, GuestLink, GuestStatus } from "../../src/guest-link/guest-link.ts";
 import { MicrovmSupervisor } from "../../src/lifecycle/microvm-supervisor.ts";
 import type { IdlePolicy, MicrovmView, RunRequest } from "../../src/lifecycle/microvm-service.ts";
+import type { LogDestinations } from "../../src/logs/log-destination.ts";
 import type { EgressPolicy } from "../../src/model/egress-policy.ts";
 import type { HookSettings } from "../../src/model/hooks.ts";
 import { microvmStore, type MicrovmStore } from "../../src/store/microvm-store.ts";
@@ -43,6 +44,17 @@ export class ScriptedGuest {
   hookPort: number | undefined;
   failWake = false;
   readonly #exit = Promise.withResolvers<number>();
+  readonly #output: Extract<GuestEvent, { kind: "output" }>[] = [];
+  #printed = Promise.withResolvers<void>();
+
+  /** The app prints a line. */
+  print(line: string, stream: "stdout" | "stderr" = "stdout"): void {
+    const last = this.#output.at(-1);
+    const offset = last === undefined ? 0 : last.offset + last.bytes.length;
+    this.#output.push({ kind: "output", offset, stream, bytes: Buffer.from(`${line}\n`) });
+    this.#printed.resolve();
+    this.#printed = Promise.withResolvers();
+  }
 
   exit(code: number): void {
     this.#exit.resolve(code);
@@ -64,7 +76,7 @@ export class ScriptedGuest {
       await once(socket, "connect");
       return socket;
     },
-    events: (_from: number, signal: AbortSignal) => this.#events(signal),
+    events: (from: number, signal: AbortSignal) => this.#events(from, signal),
   } as Partial<GuestLink> as GuestLink;
 
   /** Serves the hooks' port from here on. */
@@ -83,23 +95,34 @@ export class ScriptedGuest {
     this.hookPort = (server.address() as AddressInfo).port;
   }
 
-  async *#events(signal: AbortSignal): AsyncGenerator<GuestEvent> {
+  async *#events(from: number, signal: AbortSignal): AsyncGenerator<GuestEvent> {
     const aborted = new Promise<undefined>((resolve) => {
       if (signal.aborted) resolve(undefined);
       signal.addEventListener("abort", () => resolve(undefined));
     });
-    const code = await Promise.race([this.#exit.promise, aborted]);
-    if (code !== undefined) yield { kind: "exited", code };
+    for (let at = 0; ; at++) {
+      while (at === this.#output.length && !signal.aborted) {
+        const code = await Promise.race([this.#exit.promise, this.#printed.promise, aborted]);
+        if (code === undefined || at < this.#output.length) continue;
+        yield { kind: "exited", code };
+        return;
+      }
+      const event = this.#output[at];
+      if (signal.aborted || event === undefined) return;
+      if (event.offset >= from) yield event;
+    }
   }
 }
 
 export interface SupervisorSetting {
   readonly hooks?: HookSettings;
   readonly dozeMs?: number;
+  /** Opened anew by each server. */
+  readonly logs?: () => LogDestinations;
 }
 
 /** A supervisor over machines in memory, and a way to restart it. */
-export async function useSupervisor({ hooks, dozeMs = 60_000 }: SupervisorSetting = {}) {
+export async function useSupervisor({ hooks, dozeMs = 60_000, logs }: SupervisorSetting = {}) {
   const home = await mkdtemp(join(tmpdir(), "catnap-life-"));
   const store = openSqliteStore(":memory:");
   onTestFinished(async () => {
@@ -142,6 +165,7 @@ export async function useSupervisor({ hooks, dozeMs = 60_000 }: SupervisorSettin
       openLink: () => gated(guest.link, gate),
       egressOf: async () => connectors.policy,
       store: gated(rows.store, gate),
+      logs: logs?.(),
       log: log as never,
       microvmsDirectory: join(home, "microvms"),
       dozeMs,

@@ -1,6 +1,7 @@
 import type { RunMicrovmCommandInput, RunMicrovmCommandOutput } from "@aws-sdk/client-lambda-microvms";
 import { ServiceFault } from "../../errors/service-fault.ts";
 import type { IdlePolicy, RunRequest } from "../../lifecycle/microvm-service.ts";
+import type { LoggingSetting } from "../../logs/log-destination.ts";
 import { parseImageArn } from "../../model/arn.ts";
 import { managedConnectorArn } from "../../model/connectors.ts";
 import { parseImageVersion } from "../../model/ids.ts";
@@ -97,6 +98,7 @@ async function start(
     imageVersion: version,
     buildId,
     executionRoleArn: input.executionRoleArn,
+    logging: input.logging as LoggingSetting | undefined,
     idlePolicy: input.idlePolicy as IdlePolicy | undefined,
     maximumDurationInSeconds: input.maximumDurationInSeconds ?? DEFAULT_DURATION_SECONDS,
     ingressNetworkConnectors: ingress.length > 0 ? ingress : [managedConnectorArn(context.region, "HTTP_INGRESS")],

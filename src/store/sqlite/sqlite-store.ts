@@ -20,13 +20,21 @@ const IN_MEMORY = ":memory:";
  * wait (`GroupCommit`). ":memory:" for unit tests.
  */
 export function openSqliteStore(file: string): Store {
+  return openSqlite<Database>(file, SCHEMA);
+}
+
+/** The same with tables of one's own; `schema` is a list of steps, of which each is run once. */
+export function openSqlite<Tables>(
+  file: string,
+  schema: readonly string[],
+): { readonly db: Kysely<Tables>; close(): Promise<void> } {
   try {
     const database = new DatabaseSync(file);
     database.exec(
       "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=5000;",
     );
-    migrate(database);
-    const db = new Kysely<Database>({ dialect: new GroupCommitDialect(groupCommit(database, file)) });
+    migrate(database, schema);
+    const db = new Kysely<Tables>({ dialect: new GroupCommitDialect(groupCommit(database, file)) });
     return { db, close: () => db.destroy() };
   } catch (cause) {
     throw new AppError("ERR_STORE", { message: `The state database ${file} could not be opened`, cause });
@@ -69,14 +77,14 @@ function openLog(file: string): { flush: () => Promise<void>; close: () => void 
   return { flush, close: () => closeSync(descriptor) };
 }
 
-function migrate(database: DatabaseSync): void {
+function migrate(database: DatabaseSync, schema: readonly string[]): void {
   const at = Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
-  if (at > SCHEMA.length) {
+  if (at > schema.length) {
     throw new AppError("ERR_STORE", {
-      message: `The state database is of a newer Catnap (schema ${at}, this one knows ${SCHEMA.length}); use that version`,
+      message: `The state database is of a newer Catnap (schema ${at}, this one knows ${schema.length}); use that version`,
     });
   }
-  for (const [index, step] of SCHEMA.entries()) {
+  for (const [index, step] of schema.entries()) {
     if (index < at) continue;
     database.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version=${index + 1}; COMMIT;`);
   }
