@@ -148,6 +148,12 @@ export const OPTIONS = {
     default: "",
     help: "Origins whose pages may call endpoints with a token: https://a.example,https://b.example, or *.",
   },
+  memoryReserveMiB: {
+    env: "CATNAP_MEMORY_RESERVE_MIB",
+    schema: z.union([z.literal("auto"), z.coerce.number().int().min(0)]),
+    default: "auto",
+    help: "Memory of the host kept free: with less no microVM is started or woken from disk. auto: 5 %, at least 512.",
+  },
   logStorageMiB: {
     env: "CATNAP_LOG_STORAGE_MIB",
     schema: z.coerce.number().int().min(1).max(1_048_576),

@@ -18,6 +18,7 @@ export const ERROR_CATALOGUE = {
     message: "A program that Catnap needs is missing on this host.",
   },
   ERR_COMMAND_FAILED: { fault: "system", retryable: false, message: "A host command failed." },
+  ERR_HOST_FULL: { fault: "system", retryable: true, message: "The host has no room for another virtual machine." },
   ERR_NETWORK_SLOT: { fault: "system", retryable: true, message: "No network slot could be made." },
   ERR_ENGINE_START: { fault: "system", retryable: true, message: "The virtual machine monitor did not start." },
   ERR_ENGINE_PROTOCOL: {

@@ -38,6 +38,21 @@ export async function startMachine(context: LifeContext, request: StartRequest):
   if (image === undefined)
     throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "The image version this microVM was run from is gone" });
   const isClone = request.from === "template";
+  // A new microVM was admitted before it was recorded.
+  const room = isClone ? undefined : await context.capacity?.admit();
+  try {
+    return await startAdmitted(context, request, { image, directory });
+  } finally {
+    room?.release();
+  }
+}
+
+async function startAdmitted(
+  context: LifeContext,
+  request: StartRequest,
+  { image, directory }: { image: BuiltImage; directory: string },
+): Promise<RunningMachine> {
+  const isClone = request.from === "template";
   const prepared = isClone ? context.prepared?.take(request.buildId, image) : undefined;
   if (prepared !== undefined) {
     const started = await startPrepared(context, request, { prepared, image, directory });

@@ -40,7 +40,7 @@ export class MicrovmLife implements EndpointTarget {
       onLifetimeOver: () => this.#later(() => this.terminate(STATE_REASONS.lifetime)),
       onIdle: () => this.#later(() => this.#suspendIfIdle()),
       onSleptOut: () => this.#later(() => this.#endIfAsleep()),
-      onDozeOver: () => this.#later(() => this.#endDoze()),
+      onDozeOver: () => this.#later(() => this.endDoze()),
     });
     this.#body = new LifeBody({
       context,
@@ -102,6 +102,18 @@ export class MicrovmLife implements EndpointTarget {
   park(): Promise<void> {
     return this.#run(async () => {
       await fallAsleep(this.#body, { isParking: true });
+      if (this.state === "SUSPENDED") await this.#body.letGo();
+    });
+  }
+
+  /** Asleep with its process still there. */
+  get isDozing(): boolean {
+    return this.state === "SUSPENDED" && this.#body.running !== undefined;
+  }
+
+  /** Lets the process go: the next wake is from disk. */
+  endDoze(): Promise<void> {
+    return this.#run(async () => {
       if (this.state === "SUSPENDED") await this.#body.letGo();
     });
   }
@@ -172,12 +184,6 @@ export class MicrovmLife implements EndpointTarget {
   #endIfAsleep(): Promise<void> {
     return this.#run(async () => {
       if (this.state === "SUSPENDED") await this.#end(STATE_REASONS.lifetime, false);
-    });
-  }
-
-  #endDoze(): Promise<void> {
-    return this.#run(async () => {
-      if (this.state === "SUSPENDED") await this.#body.letGo();
     });
   }
 

@@ -36,12 +36,32 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    options.capacity?.onWanted(() => this.#endOneDoze());
   }
 
   async run(
     request: RunRequest,
     also?: (db: Kysely<Database>, view: MicrovmView) => Promise<void>,
   ): Promise<MicrovmView> {
+    const room = await this.#options.capacity?.admit();
+    try {
+      const { life, view } = await this.#begin(request, also);
+      life
+        .start()
+        .catch((err: unknown) => this.#options.log.error({ err, microvmId: life.microvmId }, "a start failed oddly"))
+        .finally(() => room?.release());
+      return view;
+    } catch (cause) {
+      room?.release();
+      throw cause;
+    }
+  }
+
+  /** On record, not started. */
+  async #begin(
+    request: RunRequest,
+    also?: (db: Kysely<Database>, view: MicrovmView) => Promise<void>,
+  ): Promise<{ life: MicrovmLife; view: MicrovmView }> {
     const now = Date.now();
     const label = randomUUID();
     const row = {
@@ -67,11 +87,7 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
     };
     const view = viewOf(row);
     await this.#options.store.insert(row, async (db) => also?.(db, view));
-    const life = this.#adopt(new MicrovmLife(this.#options, row));
-    life
-      .start()
-      .catch((err: unknown) => this.#options.log.error({ err, microvmId: life.microvmId }, "a start failed oddly"));
-    return view;
+    return { life: this.#adopt(new MicrovmLife(this.#options, row)), view };
   }
 
   async get(microvmId: string): Promise<MicrovmView | undefined> {
@@ -179,6 +195,14 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
     const lives = [...this.#byId.values()];
     let done = 0;
     await Promise.all(lives.map((life) => life.park().finally(() => onParked(++done, lives.length))));
+  }
+
+  /** Ends the process of the microVM that dozes longest; false when none does. */
+  async #endOneDoze(): Promise<boolean> {
+    const dozing = [...this.#byId.values()].filter((life) => life.isDozing);
+    const [first] = dozing.toSorted((a, b) => (a.row.suspended_at ?? 0) - (b.row.suspended_at ?? 0));
+    await first?.endDoze();
+    return first !== undefined;
   }
 
   #adopt(life: MicrovmLife): MicrovmLife {

@@ -8,6 +8,7 @@ import type { GuestAddress, GuestLink } from "../guest-link/guest-link.ts";
 import { rehearseWake } from "../guest-link/wake-guest.ts";
 import type { SlotLease } from "../network/slot-pool.ts";
 import type { Log } from "../observability/log.ts";
+import type { HostCapacity } from "./host-capacity.ts";
 
 /** A clone that waits, stopped, and whose app has not run one instruction. */
 export interface PreparedMachine {
@@ -20,6 +21,7 @@ export interface PreparedMachinesOptions {
   readonly slots: { acquire(): Promise<SlotLease> };
   readonly openLink: (address: GuestAddress) => GuestLink;
   readonly log: Log;
+  readonly capacity?: Pick<HostCapacity, "isAmple">;
   /** Holds a folder per prepared machine. */
   readonly directory: string;
   /** Kept ready for each image that was run lately; 0 keeps none. */
@@ -88,6 +90,17 @@ export class PreparedMachines {
     await Promise.all(shelf.ready.splice(0).map((prepared) => discard(prepared)));
   }
 
+  /** Ends one machine, because its memory is wanted; false when there is none. */
+  async giveUpOne(): Promise<boolean> {
+    for (const { ready } of this.#shelves.values()) {
+      const one = ready.pop();
+      if (one === undefined) continue;
+      await discard(one);
+      return true;
+    }
+    return false;
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all([...this.#shelves.keys()].map((buildId) => this.release(buildId)));
@@ -117,6 +130,7 @@ export class PreparedMachines {
   async #fill(shelf: Shelf): Promise<void> {
     while (!shelf.isGone && shelf.ready.length < this.#options.perImage && this.#count() < MAX_PREPARED) {
       try {
+        if ((await this.#options.capacity?.isAmple()) === false) return;
         shelf.ready.push(await this.#make(shelf.image));
       } catch (err) {
         // A run that finds none starts its own and meets the same fault, if it is still there.

@@ -7,6 +7,7 @@ import { openQemuEngine } from "../engine/qemu/qemu-engine.ts";
 import { createGuestLink } from "../guest-link/tcp-guest-link.ts";
 import { BuildQueue } from "../lifecycle/build-queue.ts";
 import { createEgressResolver } from "../lifecycle/connector-egress.ts";
+import { HostCapacity } from "../lifecycle/host-capacity.ts";
 import type { LifeContext } from "../lifecycle/life-context.ts";
 import { MicrovmSupervisor } from "../lifecycle/microvm-supervisor.ts";
 import { PreparedMachines } from "../lifecycle/prepared-machines.ts";
@@ -41,9 +42,10 @@ export async function openMachines(
   const slots = await openSlotPool({ home: paths.home, subnet: config.slotSubnet, spares: config.slotPoolSize });
   cleanup.add(() => slots.close());
   await openMetadata(house, slots, access); // before any guest runs on, so that none finds it shut
-  const prepared = openPrepared(house, engine, slots);
+  const capacity = new HostCapacity({ reserveMiB: config.memoryReserveMiB });
+  const prepared = openPrepared(house, { engine, slots, capacity });
   const egressOf = createEgressResolver({ store: house.store, subnets: config.subnets });
-  const supervisor = openSupervisor(house, { engine, slots, prepared, egressOf, logs, endpointPort });
+  const supervisor = openSupervisor(house, { engine, slots, prepared, capacity, egressOf, logs, endpointPort });
   const builds = await openBuilds(house, { engine, slots, prepared, egressOf, logs });
   await engine.killStrays(paths.images, new Set()); // machines of builds that a crash interrupted
   await prepared.recover();
@@ -74,22 +76,27 @@ function openLogDestinations({ config, store, logs, log, cleanup }: House): LogD
   return createLogDestinations({ db: logs.db, authorizer: createRoleAuthorizer({ store }), log });
 }
 
-function openPrepared({ config, paths, log, cleanup }: House, engine: Engine, slots: SlotPool): PreparedMachines {
+function openPrepared(
+  { config, paths, log, cleanup }: House,
+  { capacity, ...parts }: Pick<Parts, "engine" | "slots"> & { capacity: HostCapacity },
+): PreparedMachines {
   const prepared = new PreparedMachines({
-    engine,
-    slots,
+    ...parts,
+    capacity,
     openLink: createGuestLink,
     log,
     directory: paths.preparedMachines,
     perImage: config.preparedPerImage,
   });
+  // Machines that nobody uses make room for those that somebody wants.
+  capacity.onWanted(() => prepared.giveUpOne());
   cleanup.add(() => prepared.close());
   return prepared;
 }
 
 function openSupervisor(
   { config, paths, log, store }: House,
-  { endpointPort, ...parts }: Parts & { endpointPort: () => number },
+  { endpointPort, ...parts }: Parts & { endpointPort: () => number; capacity: HostCapacity },
 ): MicrovmSupervisor {
   return new MicrovmSupervisor({
     ...parts,
@@ -106,10 +113,7 @@ function openSupervisor(
   });
 }
 
-async function openBuilds(
-  house: House,
-  { engine, slots, prepared, egressOf, logs }: Parts,
-): Promise<BuildQueue> {
+async function openBuilds(house: House, { engine, slots, prepared, egressOf, logs }: Parts): Promise<BuildQueue> {
   const { config, paths, log, store, cleanup } = house;
   const builder = await createImageBuilder({
     engine,

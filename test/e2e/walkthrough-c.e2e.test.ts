@@ -26,12 +26,16 @@ async function useAws() {
   return { server, aws };
 }
 
-/** `aws logs tail` is of version 2; with version 1 the same is asked for again and again. */
+/**
+ * `aws logs tail` is of version 2; with version 1 the same is asked for again and again. Started anew when the server goes
+ * away, what was shown before is left out: its lines have their times, so that an event delivered twice would show.
+ */
 function tailCommand(): string {
-  const hasVersion2 = existsSync(DISTRIBUTION_AWS);
-  return hasVersion2
-    ? `exec ${DISTRIBUTION_AWS} logs tail ${GROUP} --follow --since 1h`
-    : `while sleep 2; do ${AWS} logs filter-log-events --log-group-name ${GROUP} --query 'events[].[timestamp,message]' --output text; done | awk '!seen[$0]++ { print; fflush() }'`;
+  const query = "--query 'events[].[timestamp,message]' --output text";
+  const once = existsSync(DISTRIBUTION_AWS)
+    ? `${DISTRIBUTION_AWS} --endpoint-url "$AWS_ENDPOINT_URL" logs tail ${GROUP} --follow --since 1h`
+    : `${AWS} logs filter-log-events --log-group-name ${GROUP} ${query}`;
+  return `while :; do ${once}; sleep 1; done`;
 }
 
 /** What `aws logs tail GROUP --follow` has printed so far. */
@@ -49,7 +53,7 @@ function followGroup(env: Record<string, string>) {
     process.kill(-(tail.pid ?? 0), "SIGKILL"); // the loop's commands too
     await ended;
   });
-  const count = (wanted: RegExp) => printed.split("\n").filter((line) => wanted.test(line)).length;
+  const count = (wanted: RegExp) => [...new Set(printed.split("\n"))].filter((line) => wanted.test(line)).length;
   const shows = (wanted: RegExp, times = 1) =>
     eventually(`the tail shows ${String(wanted)}`, TAIL_LIMIT_MS, async () =>
       count(wanted) >= times ? { done: undefined } : { saw: printed.slice(-2000) },

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, vi } from "vitest";
 import type { GuestEvent, GuestLink, GuestStatus } from "../../src/guest-link/guest-link.ts";
+import type { HostCapacity } from "../../src/lifecycle/host-capacity.ts";
 import { MicrovmSupervisor } from "../../src/lifecycle/microvm-supervisor.ts";
 import type { IdlePolicy, MicrovmView, RunRequest } from "../../src/lifecycle/microvm-service.ts";
 import type { LogDestinations } from "../../src/logs/log-destination.ts";
@@ -117,12 +118,13 @@ export class ScriptedGuest {
 export interface SupervisorSetting {
   readonly hooks?: HookSettings;
   readonly dozeMs?: number;
+  readonly capacity?: HostCapacity;
   /** Opened anew by each server. */
   readonly logs?: () => LogDestinations;
 }
 
 /** A supervisor over machines in memory, and a way to restart it. */
-export async function useSupervisor({ hooks, dozeMs = 60_000, logs }: SupervisorSetting = {}) {
+export async function useSupervisor({ hooks, dozeMs = 60_000, capacity, logs }: SupervisorSetting = {}) {
   const home = await mkdtemp(join(tmpdir(), "catnap-life-"));
   const store = openSqliteStore(":memory:");
   onTestFinished(async () => {
@@ -166,6 +168,7 @@ export async function useSupervisor({ hooks, dozeMs = 60_000, logs }: Supervisor
       egressOf: async () => connectors.policy,
       store: gated(rows.store, gate),
       logs: logs?.(),
+      capacity,
       log: log as never,
       microvmsDirectory: join(home, "microvms"),
       dozeMs,

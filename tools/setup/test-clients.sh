@@ -10,7 +10,7 @@ setup_test_clients() {
   command -v chromium google-chrome >/dev/null || missing+=(chromium)
   command -v certutil >/dev/null || missing+=(libnss3-tools)
   # The only AWS CLI 2 in a package index, for `aws logs tail`; where there is none that part of a walkthrough uses version 1.
-  [[ -x /usr/bin/aws ]] || { has_candidate awscli && missing+=(awscli); }
+  [[ -x /usr/bin/aws ]] || { has_candidate awscli && missing+=(awscli); } || true
   if [[ ${#missing[@]} -gt 0 ]]; then
     say "Debian packages to install for tests: ${missing[*]}"
     install_packages "${missing[@]}" || fail "install these by hand, then run ./dev test again: ${missing[*]}"

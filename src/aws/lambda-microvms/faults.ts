@@ -4,6 +4,11 @@ export function validation(message: string): ServiceFault {
   return new ServiceFault("ValidationException", message);
 }
 
+/** The host has no room; its own words are for whoever runs it. */
+export function insufficientCapacity(cause: Error): ServiceFault {
+  return new ServiceFault("InsufficientCapacityException", cause.message, { cause });
+}
+
 export function imageNotFound(arn: string): ServiceFault {
   return new ServiceFault("ResourceNotFoundException", `MicroVMImage not found for MicroVMImageID: ${arn}`, {
     members: { resourceId: arn, resourceType: "MicroVMImage" },

@@ -2,6 +2,7 @@ import * as microvms from "@aws-sdk/client-lambda-microvms";
 import { expect, onTestFinished, test } from "vitest";
 import { CONTEXT, createInput, useLambdaMicrovms } from "../../../test/fixtures/use-lambda-microvms.ts";
 import { TEST_KEY, useApiEndpoint } from "../../../test/support/api-endpoint.ts";
+import { AppError } from "../../errors/app-error.ts";
 import { managedConnectorArn } from "../../model/connectors.ts";
 
 const exceeded = (quotaCode: string, message: RegExp | string) => ({
@@ -110,4 +111,28 @@ test("the SDK sees 402 with the quota's codes, and 429 with the seconds to wait"
     $metadata: { httpStatusCode: 429 },
     $response: { headers: { "retry-after": expect.stringMatching(/^[1-4]$/) } },
   });
+});
+
+test("a full host is told in the service's words over the wire, and nothing is remembered of the call", async () => {
+  const { service, makeImage, microvms: lives, store } = await useLambdaMicrovms();
+  const imageIdentifier = await makeImage();
+  const { run } = lives;
+  lives.run = () => Promise.reject(new AppError("ERR_HOST_FULL", { message: "The host has no memory" }));
+  const { url } = await useApiEndpoint([service]);
+  const client = new microvms.LambdaMicrovmsClient({
+    endpoint: url,
+    region: "us-east-1",
+    credentials: TEST_KEY,
+    maxAttempts: 1,
+  });
+  onTestFinished(() => client.destroy());
+  const input = { imageIdentifier, clientToken: "once" };
+  await expect(client.send(new microvms.RunMicrovmCommand(input))).rejects.toMatchObject({
+    name: "InsufficientCapacityException",
+    message: "The host has no memory",
+    $metadata: { httpStatusCode: 500 },
+  });
+  expect(await store.db.selectFrom("microvms").selectAll().execute()).toEqual([]);
+  lives.run = run;
+  await expect(client.send(new microvms.RunMicrovmCommand(input))).resolves.toMatchObject({ state: "PENDING" });
 });

@@ -1,4 +1,5 @@
 import type { RunMicrovmCommandInput, RunMicrovmCommandOutput } from "@aws-sdk/client-lambda-microvms";
+import { AppError } from "../../errors/app-error.ts";
 import { ServiceFault } from "../../errors/service-fault.ts";
 import type { IdlePolicy, RunRequest } from "../../lifecycle/microvm-service.ts";
 import type { LoggingSetting } from "../../logs/log-destination.ts";
@@ -13,7 +14,7 @@ import type { Operation, OperationContext } from "../service.ts";
 import type { BuildSettings } from "./build-settings.ts";
 import { checkConnectors, requireConnectors } from "./connector-rules.ts";
 import type { Dependencies } from "./dependencies.ts";
-import { tokenConflict, validation } from "./faults.ts";
+import { insufficientCapacity, tokenConflict, validation } from "./faults.ts";
 import { checkMemoryQuota } from "./quota-rules.ts";
 import { isRunHookEnabled } from "./hook-rules.ts";
 import { remember, replay, tokenUse, type TokenUse } from "../client-token.ts";
@@ -106,10 +107,14 @@ async function start(
     runHookPayload: input.runHookPayload,
   };
   // a retry with the same token must find this microVM, whenever the server was killed
-  const view = await microvms.run(request, async (db, started) => {
-    await checkMemoryQuota(db, quotas, request);
-    await remember(db, use, microvmOutput(started), now());
-  });
+  const view = await microvms
+    .run(request, async (db, started) => {
+      await checkMemoryQuota(db, quotas, request);
+      await remember(db, use, microvmOutput(started), now());
+    })
+    .catch((cause: unknown) => {
+      throw cause instanceof AppError && cause.code === "ERR_HOST_FULL" ? insufficientCapacity(cause) : cause;
+    });
   return microvmOutput(view);
 }
 

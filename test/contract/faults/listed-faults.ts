@@ -58,5 +58,5 @@ export const NEVER: Readonly<Record<string, Readonly<Record<string, string>>>> =
   },
   CreateMicrovmShellAuthToken: { Conflict: "as for the other token" },
   DeleteNetworkConnector: { ResourceConflict: "a connector may be deleted in every state, and again" },
-  RunMicrovm: { InsufficientCapacity: "answered by the lifecycle, where its tests are" },
+  RunMicrovm: { InsufficientCapacity: "of a host without memory, which quotas.test.ts has" },
 };
