@@ -1,0 +1,189 @@
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { LambdaMicrovmsClient } from "@aws-sdk/client-lambda-microvms";
+import { processesWorkingIn } from "../../src/engine/qemu/process-identity.ts";
+import { AwsCli } from "../support/aws.ts";
+import { Builds } from "../support/bad-builds.ts";
+import { newCatnapServer, type CatnapServer } from "../support/catnap-server.ts";
+import { COUNTER_ARCHIVE } from "./counter-image.ts";
+import { Broken, CountedMicrovm, LOST, type Place } from "./counted-microvm.ts";
+import { seededRandom } from "./seeded-random.ts";
+
+export interface ChaosOptions {
+  /** Suspends and wakes in all. */
+  readonly cycles: number;
+  readonly seed: number;
+  readonly microvms?: number;
+  readonly onProgress?: (report: ChaosReport) => void;
+}
+
+export interface ChaosReport {
+  readonly seed: number;
+  readonly seconds: number;
+  readonly cycles: number;
+  readonly requests: number;
+  readonly serverKills: number;
+  /** Of sleepers whose process was still there: nothing may be lost by it. */
+  readonly dozerKills: number;
+  /** Of machines at any moment: one that ran is lost, and must say so. */
+  readonly machineKills: number;
+  readonly endedAsTold: number;
+}
+
+/** Sleeps short enough that about half of the wakes are from disk. */
+const DOZE_SECONDS = 0.2;
+const MEAN_PAUSE_MS = 4_000;
+const MACHINE_KILL_SHARE = 0.15;
+/** The end of a machine excuses the end of its microVM for so long. */
+const EXCUSE_MS = 60_000;
+
+/** Suspends and wakes microVMs while the server and the machines are killed. Throws Broken at the first loss. */
+export async function runChaos({
+  cycles,
+  seed,
+  microvms = 4,
+  onProgress = () => {},
+}: ChaosOptions): Promise<ChaosReport> {
+  const server = await newCatnapServer({ CATNAP_DOZE_SECONDS: String(DOZE_SECONDS) });
+  try {
+    await server.start();
+    const place = await buildPlace(server);
+    const chaos = new Chaos({ server, place, cycles, seed, onProgress });
+    return await chaos.run(microvms);
+  } finally {
+    await server.dispose();
+  }
+}
+
+async function buildPlace(server: CatnapServer): Promise<Place> {
+  const aws = await AwsCli.open(server.clientEnv);
+  try {
+    const { arn, state, reason } = await (
+      await Builds.open(aws, "chaos")
+    ).build("counter", { archive: COUNTER_ARCHIVE });
+    if (state !== "CREATED") throw new Error(`the image is ${state}: ${reason}`);
+    const env = server.clientEnv();
+    const client = new LambdaMicrovmsClient({
+      endpoint: env["AWS_ENDPOINT_URL"] ?? "",
+      region: env["AWS_REGION"] ?? "",
+      maxAttempts: 1,
+      credentials: { accessKeyId: env["AWS_ACCESS_KEY_ID"] ?? "", secretAccessKey: env["AWS_SECRET_ACCESS_KEY"] ?? "" },
+    });
+    return { client: () => client, caFile: env["AWS_CA_BUNDLE"] ?? "", imageArn: arn };
+  } finally {
+    await aws.dispose();
+  }
+}
+
+interface ChaosParts {
+  readonly server: CatnapServer;
+  readonly place: Place;
+  readonly cycles: number;
+  readonly seed: number;
+  readonly onProgress: (report: ChaosReport) => void;
+}
+
+class Chaos {
+  readonly #parts: ChaosParts;
+  readonly #random: () => number;
+  readonly #begun = performance.now();
+  readonly #counts = { cycles: 0, requests: 0, serverKills: 0, dozerKills: 0, machineKills: 0, endedAsTold: 0 };
+  readonly #living = new Set<CountedMicrovm>();
+  /** When the machines were killed whose microVM may have ended by it. */
+  readonly #killed = new Map<string, number>();
+  #failure: unknown;
+
+  constructor(parts: ChaosParts) {
+    this.#parts = parts;
+    this.#random = seededRandom(parts.seed);
+  }
+
+  async run(microvms: number): Promise<ChaosReport> {
+    const clients = Array.from({ length: microvms }, () =>
+      this.#live().catch((cause: unknown) => (this.#failure ??= cause)),
+    );
+    const killer = this.#kill().catch((cause: unknown) => (this.#failure ??= cause));
+    await Promise.all([...clients, killer]);
+    if (this.#failure !== undefined) throw this.#failure;
+    await Promise.all([...this.#living].map((microvm) => microvm.terminate()));
+    return this.#report();
+  }
+
+  get #isOver(): boolean {
+    return this.#failure !== undefined || this.#counts.cycles >= this.#parts.cycles;
+  }
+
+  /** One microVM after another, each until the end or until its machine is killed. */
+  async #live(): Promise<void> {
+    while (!this.#isOver) {
+      const microvm = await CountedMicrovm.run(this.#parts.place);
+      this.#living.add(microvm);
+      try {
+        while (!this.#isOver) await this.#cycle(microvm);
+      } catch (cause) {
+        await this.#expectTold(microvm, cause);
+      }
+    }
+  }
+
+  async #cycle(microvm: CountedMicrovm): Promise<void> {
+    for (let left = Math.floor(this.#random() * 3); left >= 0; left--) await this.#ask(microvm);
+    await microvm.suspend();
+    if (this.#random() < 0.2) await this.#killDozer(microvm);
+    else await setTimeout(this.#random() * 3 * DOZE_SECONDS * 1000);
+    await this.#ask(microvm);
+    this.#counts.cycles++;
+    if (this.#counts.cycles % 10 === 0) this.#parts.onProgress(this.#report());
+  }
+
+  async #ask(microvm: CountedMicrovm): Promise<void> {
+    await microvm.ask();
+    this.#counts.requests++;
+  }
+
+  /** What ended a microVM must have been the end of its running machine, and it must say so. */
+  async #expectTold(microvm: CountedMicrovm, cause: unknown): Promise<void> {
+    this.#living.delete(microvm);
+    const { state, reason } = await microvm.state();
+    const wasKilled = performance.now() - (this.#killed.get(microvm.microvmId) ?? -Infinity) < EXCUSE_MS;
+    if (cause instanceof Broken || state !== "TERMINATED" || reason !== LOST || !wasKilled)
+      throw new Broken(`${microvm.microvmId} is ${state} (${reason || "no reason"})`, { cause });
+    this.#counts.endedAsTold++;
+  }
+
+  /** Nobody else drives it now: what it was is on disk. */
+  async #killDozer(microvm: CountedMicrovm): Promise<void> {
+    if (await this.#killMachine(microvm)) this.#counts.dozerKills++;
+  }
+
+  async #kill(): Promise<void> {
+    while (!this.#isOver) {
+      await setTimeout(this.#random() * 2 * MEAN_PAUSE_MS);
+      const victims = [...this.#living];
+      const victim = victims[Math.floor(this.#random() * victims.length)];
+      if (victim !== undefined && this.#random() < MACHINE_KILL_SHARE) {
+        this.#killed.set(victim.microvmId, performance.now());
+        if (await this.#killMachine(victim)) this.#counts.machineKills++;
+        continue;
+      }
+      await this.#parts.server.crash();
+      this.#counts.serverKills++;
+      await this.#parts.server.start();
+    }
+  }
+
+  async #killMachine({ microvmId }: CountedMicrovm): Promise<boolean> {
+    const [pid] = await processesWorkingIn(join(this.#parts.server.home, "microvms", microvmId));
+    if (pid === undefined) return false;
+    try {
+      process.kill(pid, "SIGKILL");
+      return true;
+    } catch {
+      return false; // it ended by itself
+    }
+  }
+
+  #report(): ChaosReport {
+    return { seed: this.#parts.seed, seconds: Math.round((performance.now() - this.#begun) / 1000), ...this.#counts };
+  }
+}

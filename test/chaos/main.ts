@@ -1,0 +1,25 @@
+import { writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { runChaos, type ChaosReport } from "./chaos.ts";
+
+/** ./dev chaos [CYCLES] [--seed N] [--microvms N] [--report FILE] */
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { seed: { type: "string" }, microvms: { type: "string" }, report: { type: "string" } },
+});
+const cycles = Number(positionals[0] ?? 100);
+const seed = Number(values.seed ?? Date.now() % 1_000_000);
+const microvms = Number(values.microvms ?? 4);
+if (![cycles, seed, microvms].every((number) => Number.isSafeInteger(number) && number >= 0)) {
+  process.stderr.write("usage: ./dev chaos [CYCLES] [--seed N] [--microvms N] [--report FILE]\n");
+  process.exit(2);
+}
+
+const line = (report: ChaosReport) =>
+  `${report.cycles} of ${cycles} cycles, ${report.requests} requests, killed: server ${report.serverKills}, dozing machines ${report.dozerKills}, any machine ${report.machineKills} (${report.endedAsTold} of which ended a running microVM, as they must); ${report.seconds} s`;
+
+process.stdout.write(`seed ${seed}\n`);
+const report = await runChaos({ cycles, seed, microvms, onProgress: (now) => process.stdout.write(`${line(now)}\n`) });
+process.stdout.write(`nothing was lost: ${line(report)}\n`);
+if (values.report !== undefined)
+  await writeFile(values.report, `${JSON.stringify({ at: new Date().toISOString(), ...report }, null, 2)}\n`);
