@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import * as logsSchemas from "@aws-sdk/client-cloudwatch-logs";
 import * as iamSchemas from "@aws-sdk/client-iam";
 import * as lambdaSchemas from "@aws-sdk/client-lambda-microvms";
 import * as s3Schemas from "@aws-sdk/client-s3";
@@ -42,11 +43,12 @@ const SERVICES = [
   ...Array.from({ length: 3 }, () => service("s3", "restXml", s3Schemas)),
   service("iam", "awsQuery", iamSchemas),
   service("sts", "awsQuery", stsSchemas),
+  { ...service("logs", "awsJson1_1", logsSchemas), targetPrefix: "Logs_20140328" },
 ].map((definition) => ({ definition, operations: [...readServiceModel(definition.schemas).operations.values()] }));
 
 /** Models are wider than what there is here: most requests name an operation that exists. */
 const IMPLEMENTED =
-  /Microvm|NetworkConnector|^(Tag|Untag)|^ListTags|^(Get|Put|List|Delete|Create|Update).*Role|^(Get|Put|Head|Copy|Delete|List)Objects?(V2)?$|^(Create|Head|Delete|List)Buckets?$|Multipart|Part$|Parts$|^(AssumeRole|GetCallerIdentity)$/;
+  /Microvm|NetworkConnector|^(Tag|Untag)|^ListTags|^(Get|Put|List|Delete|Create|Update).*Role|^(Get|Put|Head|Copy|Delete|List)Objects?(V2)?$|^(Create|Head|Delete|List)Buckets?$|Multipart|Part$|Parts$|^(AssumeRole|GetCallerIdentity)$|Log(Group|Stream|Event)s?$|RetentionPolicy$/;
 
 async function usePlane(): Promise<ControlPlane> {
   const directory = await useDirectory();

@@ -9,6 +9,7 @@ type Members = Readonly<Record<string, unknown>>;
 /** An operation's input on the wire of its service, whatever the types of its members. */
 export function toRequest(definition: ServiceDefinition, operation: OperationModel, members: Members): RequestDraft {
   if (definition.protocol === "awsQuery") return formRequest(definition, operation, members);
+  if (definition.protocol === "awsJson1_1") return targetRequest(definition, operation, members);
   const { target, headers } = boundMembers(operation, members);
   const isXml = definition.protocol === "restXml";
   const prefix = isXml && members["Bucket"] !== undefined ? `/${encodeURIComponent(text(members["Bucket"]))}` : "";
@@ -74,6 +75,16 @@ function xmlContent(schema: NormalizedSchema, value: unknown): string {
       return element(name, items.map((item) => element(itemName, item)).join(""));
     })
     .join("");
+}
+
+/** The operation in a header, its members in the body. */
+function targetRequest({ targetPrefix }: ServiceDefinition, { name }: OperationModel, members: Members): RequestDraft {
+  const headers = {
+    host: "localhost",
+    "content-type": "application/x-amz-json-1.1",
+    "x-amz-target": `${targetPrefix}.${name}`,
+  };
+  return { method: "POST", target: "/", headers, body: Buffer.from(JSON.stringify(members)) };
 }
 
 function formRequest({ schemas }: ServiceDefinition, { name, input }: OperationModel, members: Members): RequestDraft {
