@@ -30,3 +30,13 @@ test("samples have no line and no number that is none, even when all are equal o
   expect(svg).not.toContain("polyline");
   expect(svg).not.toMatch(/NaN|Infinity/);
 });
+
+test("an axis of values close to each other still has ticks around them", () => {
+  const points = [
+    [1, 3.3],
+    [24, 2.7],
+  ] as const;
+  const svg = drawCharts([{ title: "t", x: "n", y: "1/s", kind: "lines", series: [{ name: "s", points }] }]);
+  expect(svg).toContain(">2</text>");
+  expect(svg).toContain(">5</text>");
+});

@@ -81,15 +81,18 @@ function drawSeries({ name, points }: Series, { index, of }: { index: number; of
   return `${legend}${line}${at.map(([x, y]) => `<circle cx="${x}" cy="${y}" r="3" fill="${color}" fill-opacity="0.7"/>`).join("")}`;
 }
 
-/** From values to pixels, with a tick at each 1, 2 and 5 of a power of ten. */
+/** From values to pixels, with a tick at each 1, 2 and 5 of a power of ten; it ends at ticks, so that there are two. */
 function logAxis(values: readonly number[], [from, to]: readonly [number, number]) {
   const positive = values.filter((value) => value > 0);
-  const [low, high] = [Math.min(...positive) / 1.15, Math.max(...positive) * 1.15];
+  const [least, most] = [Math.min(...positive), Math.max(...positive)];
+  const all: number[] = [];
+  for (let power = Math.floor(Math.log10(least)) - 1; 10 ** power <= most * 10; power++)
+    all.push(...[1, 2, 5].map((digit) => digit * 10 ** power));
+  const low = all.findLast((tick) => tick < least) ?? least;
+  const high = all.find((tick) => tick > most) ?? most;
   const at = (value: number) =>
     Number((from + ((Math.log(Math.max(value, low)) - Math.log(low)) / Math.log(high / low)) * (to - from)).toFixed(1));
-  const ticks: number[] = [];
-  for (let power = Math.floor(Math.log10(low)); 10 ** power <= high; power++)
-    ticks.push(...[1, 2, 5].map((digit) => digit * 10 ** power).filter((tick) => tick >= low && tick <= high));
+  const ticks = all.filter((tick) => tick >= low && tick <= high);
   return { at, ticks: ticks.length > 8 ? ticks.filter((tick) => Number.isInteger(Math.log10(tick))) : ticks };
 }
 
