@@ -1,5 +1,6 @@
 import type { CopyObjectCommandInput } from "@aws-sdk/client-s3";
 import type { Operation, OperationContext } from "../service.ts";
+import type { ChecksumAlgorithm } from "../protocol/checksum.ts";
 import { requireBucket, requireKey } from "./bucket-access.ts";
 import { checkReadConditions, checkWriteConditions } from "./conditions.ts";
 import { knownAlgorithm } from "./declared-checksum.ts";
@@ -20,16 +21,20 @@ export function copyObject(context: S3Context): Operation<CopyObjectCommandInput
     checkWriteConditions(input, await findObject(store, bucket, key), key);
     const { object: source, handle } = await openCopySource(context, input, operation);
     const isReplacing = input.MetadataDirective === "REPLACE";
-    if (source.bucket === bucket && source.key === key && !isReplacing) {
-      await handle.close();
-      throw invalidRequest(
-        "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata.",
-      );
-    }
     const { checksum: before, partSizes: _, ...kept } = source.headers;
-    const algorithm = input.ChecksumAlgorithm
-      ? knownAlgorithm(input.ChecksumAlgorithm)
-      : (before?.algorithm ?? "CRC64NVME");
+    let algorithm: ChecksumAlgorithm;
+    try {
+      if (source.bucket === bucket && source.key === key && !isReplacing)
+        throw invalidRequest(
+          "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata.",
+        );
+      algorithm = input.ChecksumAlgorithm
+        ? knownAlgorithm(input.ChecksumAlgorithm)
+        : (before?.algorithm ?? "CRC64NVME");
+    } catch (cause) {
+      await handle.close();
+      throw cause;
+    }
     const written = await files.write(handle.createReadStream(), { algorithm });
     const checksum = { algorithm, value: written.checksum, type: "FULL_OBJECT" } as const;
     const etag = written.md5.toString("hex");
