@@ -13,7 +13,7 @@ import { STATE_REASONS } from "./state-reasons.ts";
 /** The first start, from the image's template. Ends the microVM when it does not come about. */
 export async function startFromTemplate(body: LifeBody): Promise<void> {
   try {
-    body.hold(await startRecorded(body, "template"));
+    await startInTurn(body, "template");
     await greet(body, "run");
   } catch (cause) {
     body.context.log.error({ err: cause, microvmId: body.record.id }, "microVM did not start");
@@ -28,7 +28,8 @@ export async function wakeSleeper(body: LifeBody): Promise<void> {
   body.record.assume({ state: "PENDING" });
   body.timers.wake();
   try {
-    if (!(await wakeDozer(body))) body.hold(await startRecorded(body, "sleeper"));
+    if (await wakeDozer(body)) await wakeGuest(must(body.running, "a dozing machine").link);
+    else await startInTurn(body, "sleeper");
     await greet(body, "resume");
   } catch (cause) {
     await sleepOn(body, cause);
@@ -39,6 +40,7 @@ export async function wakeSleeper(body: LifeBody): Promise<void> {
 /** Goes on with a machine whose guest runs again but was not told so. */
 export async function finishWaking(body: LifeBody): Promise<void> {
   try {
+    await wakeGuest(must(body.running, "a machine to wake").link);
     await greet(body, "resume");
   } catch (cause) {
     await sleepOn(body, cause);
@@ -69,6 +71,18 @@ export async function becomeRunning(body: LifeBody, running: RunningMachine): Pr
   body.followOutput(running);
 }
 
+/** A machine whose guest is awake. Starts that all go on at once would all take as long as the last of them. */
+async function startInTurn(body: LifeBody, from: StartRequest["from"]): Promise<void> {
+  const start = async () => {
+    if (from === "template" && body.wantedEnd !== undefined)
+      throw new AppError("ERR_CANCELLED", { message: "It is to end before its turn to start has come" });
+    const running = await startRecorded(body, from);
+    body.hold(running);
+    await wakeGuest(running.link);
+  };
+  await (body.context.starts?.run(start) ?? start());
+}
+
 async function startRecorded(body: LifeBody, from: StartRequest["from"]): Promise<RunningMachine> {
   const { record, context } = body;
   return startMachine(context, {
@@ -80,10 +94,9 @@ async function startRecorded(body: LifeBody, from: StartRequest["from"]): Promis
   });
 }
 
-/** Clock, randomness and the app's hook; only then traffic. */
+/** The guest has its clock and randomness; now the app's hook, and only then traffic. */
 async function greet(body: LifeBody, hook: "run" | "resume"): Promise<void> {
   const running = must(body.running, "a machine to greet");
-  await wakeGuest(running.link);
   const failure = await callLifeHook(body, hook);
   if (failure !== undefined) return endMicrovm(body, { reason: failure, tellApp: false });
   await becomeRunning(body, running);

@@ -12,7 +12,7 @@ function useHost(availableMiB: number) {
 const FULL = { code: "ERR_HOST_FULL", message: expect.stringMatching(/CATNAP_MEMORY_RESERVE_MIB/) };
 
 test("machines are let in while there is memory beyond the reserve, and those that start are counted", async () => {
-  const { capacity } = useHost(1300);
+  const { capacity } = useHost(1150);
   const [one] = [await capacity.admit(), await capacity.admit()];
   await expect(capacity.admit()).rejects.toMatchObject(FULL);
   one.release();
@@ -23,10 +23,10 @@ test("machines are let in while there is memory beyond the reserve, and those th
 });
 
 test("a share of the host is kept free where nobody says how much", async () => {
-  const readMemory = async () => ({ totalMiB: 20_000, availableMiB: 1127 });
+  const readMemory = async () => ({ totalMiB: 20_000, availableMiB: 1063 });
   await expect(new HostCapacity({ readMemory, reserveMiB: "auto" }).admit()).rejects.toMatchObject(FULL);
   await new HostCapacity({
-    readMemory: async () => ({ totalMiB: 20_000, availableMiB: 1128 }),
+    readMemory: async () => ({ totalMiB: 20_000, availableMiB: 1064 }),
     reserveMiB: "auto",
   }).admit();
 });
@@ -38,7 +38,7 @@ test("a full host refuses a run before anything is made, and a wake without harm
   await supervisor.suspend(view.microvmId);
   await reaches(supervisor, view, "SUSPENDED");
   await expect.poll(() => engine.living).toBe(0);
-  host.availableMiB = 1100;
+  host.availableMiB = 1050;
   await expect(supervisor.run(runRequest())).rejects.toMatchObject(FULL);
   expect(await store.db.selectFrom("microvms").select("id").execute()).toEqual([{ id: view.microvmId }]);
   await supervisor.resume(view.microvmId);

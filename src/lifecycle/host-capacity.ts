@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { AppError } from "../errors/app-error.ts";
 
 /** What a machine takes until it is seen in the host's memory: the monitor, and the pages its guest touches first. */
-const MACHINE_MIB = 128;
+const MACHINE_MIB = 64;
 const MIN_RESERVE_MIB = 512;
 /** Of the host's memory, kept free where nobody says how much. */
 const RESERVE_SHARE = 0.05;

@@ -5,6 +5,7 @@ import type { LogDestinations } from "../logs/log-destination.ts";
 import type { EgressPolicy } from "../model/egress-policy.ts";
 import type { SlotLease } from "../network/slot-pool.ts";
 import type { Log } from "../observability/log.ts";
+import type { Turns } from "../util/turns.ts";
 import type { HostCapacity } from "./host-capacity.ts";
 import type { PreparedMachines } from "./prepared-machines.ts";
 import type { MicrovmStore } from "../store/microvm-store.ts";
@@ -13,6 +14,8 @@ import type { MicrovmStore } from "../store/microvm-store.ts";
 export interface LifeContext {
   readonly engine: Engine;
   readonly slots: { acquire(): Promise<SlotLease>; adopt(number: number): SlotLease | undefined };
+  /** Starts and wakes from disk take turns here. */
+  readonly starts?: Turns;
   /** Asked before a machine is started. */
   readonly capacity?: HostCapacity;
   /** Machines started ahead. */

@@ -1,4 +1,4 @@
-import { hostname } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import { createRoleAuthorizer } from "../auth/authorizer-roles.ts";
 import { createImageBuilder } from "../build/create-image-builder.ts";
@@ -15,12 +15,14 @@ import { openSlotPool, type SlotPool } from "../network/slot-pool.ts";
 import { createLogDestinations, type LogDestinations } from "../logs/log-destination.ts";
 import { removeOldEvents } from "../logs/log-retention.ts";
 import { microvmStore } from "../store/microvm-store.ts";
+import { Turns } from "../util/turns.ts";
 import type { Access } from "./access.ts";
 import { openMetadata } from "./guest-services.ts";
 import { openArtifactObjects } from "./artifact-objects.ts";
 import type { House } from "./house.ts";
 
 const HTTPS_PORT = 443;
+const STARTS_PER_PROCESSOR = 2;
 const LOG_REMOVAL_INTERVAL_MS = 60_000;
 const EXPIRY_INTERVAL_MS = 10 * 60 * 1000;
 
@@ -100,6 +102,7 @@ function openSupervisor(
 ): MicrovmSupervisor {
   return new MicrovmSupervisor({
     ...parts,
+    starts: new Turns(STARTS_PER_PROCESSOR * availableParallelism()),
     openLink: createGuestLink,
     store: microvmStore(store),
     log,
