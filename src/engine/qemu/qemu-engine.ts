@@ -27,6 +27,7 @@ import {
   type JailFiles,
   type MonitorVersion,
 } from "./jail.ts";
+import { checkDeviceState } from "./device-state.ts";
 import { DEVICE_STATE_URI, type FilesToInherit } from "./inherited-files.ts";
 import { kernelArguments } from "./kernel-arguments.ts";
 import { probeBoot } from "./probe-boot.ts";
@@ -41,6 +42,8 @@ export interface QemuEngineOptions {
   readonly jail: JailFiles;
 }
 
+/** 2: device state is sealed. */
+const SNAPSHOT_FORMAT = 2;
 const ATTACH_TIMEOUT_MS = 5_000;
 const POLL_MS = 5;
 
@@ -68,7 +71,7 @@ export async function openQemuEngine(options: QemuEngineOptions): Promise<Engine
  */
 async function fingerprint(version: string, acceleration: Acceleration, guest: GuestFiles): Promise<string> {
   const { size } = await stat(guest.kernel);
-  const parts = [version.split("\n")[0], hardwareOf(acceleration), size];
+  const parts = [version.split("\n")[0], hardwareOf(acceleration), size, SNAPSHOT_FORMAT];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 }
 
@@ -186,6 +189,7 @@ class QemuEngine implements Engine {
         message: "The snapshot was made by another version of the monitor or kernel; build the image again",
       });
     }
+    await checkDeviceState(deviceState);
     const memoryFile = join(spec.template.directory, ENGINE_FILES.templateMemory);
     const started = await this.#launch(
       {

@@ -1,9 +1,10 @@
-import { open } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { useTinyGuest } from "../../../test/support/tiny-guest.ts";
 import { bootTiny } from "../../../test/support/tiny-template.ts";
+import { processesWorkingIn } from "./process-identity.ts";
 import type { GuestLink } from "../../guest-link/guest-link.ts";
 
 /** Counter in memory, counter on disk, and the guest's clock in seconds. */
@@ -81,7 +82,7 @@ test("a clone loaded ahead runs nothing until it is told, and moves with its dir
   await resumed.kill();
 });
 
-test("a damaged difference is refused, and no process stays", async () => {
+test("a damaged difference or device state is refused, and no process stays", async () => {
   const tiny = await useTinyGuest();
   const template = await bootTiny(tiny);
   const slot = await tiny.slot();
@@ -91,8 +92,17 @@ test("a damaged difference is refused, and no process stays", async () => {
   await wake(slot.link);
   await machine.suspend();
   await machine.kill();
-  const file = await open(join(directory, "memory.diff"), "r+");
-  await file.write(Buffer.from("damage"), 0, 6, 8192);
-  await file.close();
-  await expect(tiny.engine.resume(spec)).rejects.toThrow(/checksum/);
+  for (const name of ["device.state", "memory.diff"]) {
+    const whole = await readFile(join(directory, name));
+    const damaged = Buffer.from(whole);
+    damaged.write("damage", 8192);
+    await writeFile(join(directory, name), damaged);
+    await expect(tiny.engine.resume(spec)).rejects.toThrow(/checksum/);
+    await writeFile(join(directory, name), whole);
+  }
+  expect(await processesWorkingIn(directory)).toEqual([]);
+  const whole = await tiny.engine.resume(spec);
+  await wake(slot.link);
+  expect(await count(slot.link)).toMatchObject({ memory: 1 });
+  await whole.kill();
 });

@@ -5,6 +5,7 @@ import { AppError } from "../../errors/app-error.ts";
 import { ENGINE_FILES, type Machine, type MachineHandle, type MachineStats, type SuspendResult } from "../engine.ts";
 import type { ControlGroups } from "../control-groups.ts";
 import type { DifferenceThread } from "../memory/difference-thread.ts";
+import { sealDeviceState } from "./device-state.ts";
 import { INHERITED, SCRATCH_FILE } from "./inherited-files.ts";
 import { cpuSecondsOf, endProcess, privateBytesOf, startTicksOf } from "./process-identity.ts";
 import type { QmpClient } from "./qmp-client.ts";
@@ -81,7 +82,7 @@ export class QemuMachine implements Machine {
         throw new AppError("ERR_ENGINE_SNAPSHOT", { message: `The device state is ${end - start} bytes long` });
       const state = Buffer.alloc(end - start);
       await scratch.read(state, 0, state.length, start);
-      await writeNewFile(file, state);
+      await writeNewFile(file, sealDeviceState(state));
       await emptyOut(scratch, end);
     } finally {
       await scratch.close();
