@@ -29,6 +29,7 @@ const target: EndpointTarget = {
   microvmId,
   ingressNetworkConnectors: [],
   awake: () => Promise.resolve(link),
+  enter: () => () => {},
   touch: () => {},
   onDown: () => () => {},
 };

@@ -6,11 +6,14 @@ import type { LifeBody } from "./life-body.ts";
 import { callLifeHook } from "./life-hooks.ts";
 import { STATE_REASONS } from "./state-reasons.ts";
 
+/** How long requests that the app has may take before they are cut: connections do not outlast a sleep. */
+const DRAIN_MS = 1_000;
+
 /** RUNNING to SUSPENDED. A suspend that fails for the host's reasons leaves the microVM running. */
 export async function fallAsleep(body: LifeBody, { isParking }: { isParking: boolean }): Promise<void> {
   const { record, running, context } = body;
   if (record.state !== "RUNNING" || running === undefined) return;
-  body.door.shut();
+  body.door.close();
   body.timers.idle.stop();
   try {
     await record.update({ state: "SUSPENDING", parked: isParking ? 1 : 0 });
@@ -19,6 +22,8 @@ export async function fallAsleep(body: LifeBody, { isParking }: { isParking: boo
     body.timers.idle.start();
     return body.door.open();
   }
+  await body.door.drained(DRAIN_MS);
+  body.door.shut();
   if (await passSuspendHook(body)) await saveToDisk(body);
 }
 

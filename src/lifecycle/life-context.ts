@@ -14,6 +14,8 @@ import type { MicrovmStore } from "../store/microvm-store.ts";
 export interface LifeContext {
   readonly engine: Engine;
   readonly slots: { acquire(): Promise<SlotLease>; adopt(number: number): SlotLease | undefined };
+  /** Aborted when the server goes down: what sleeps then sleeps on. */
+  readonly goingDown?: AbortSignal;
   /** Starts and wakes from disk take turns here. */
   readonly starts?: Turns;
   /** Asked before a machine is started. */

@@ -1,3 +1,4 @@
+import { AppError } from "../errors/app-error.ts";
 import type { GuestLink } from "../guest-link/guest-link.ts";
 import type { MicrovmState } from "../model/states.ts";
 import type { MicrovmRow } from "../store/microvm-store.ts";
@@ -79,7 +80,10 @@ export class MicrovmLife implements EndpointTarget {
   /** Rejects when it could not be woken; it then sleeps on. */
   resume(): Promise<void> {
     return this.#run(async () => {
-      if (this.state === "SUSPENDED") await wakeSleeper(this.#body);
+      if (this.state !== "SUSPENDED") return;
+      if (this.#context.goingDown?.aborted === true)
+        throw new AppError("ERR_CANCELLED", { message: "The server goes down" });
+      await wakeSleeper(this.#body);
     });
   }
 
@@ -125,6 +129,10 @@ export class MicrovmLife implements EndpointTarget {
     return abandonable(this.#waking, signal);
   }
 
+  enter(): (() => void) | undefined {
+    return this.#body.door.enter();
+  }
+
   touch(): void {
     this.#body.timers.idle.touch();
   }
@@ -155,6 +163,7 @@ export class MicrovmLife implements EndpointTarget {
   async #wakeUp(): Promise<GuestLink | WakeRefusal> {
     await this.#run(async () => {}); // a start or suspend under way comes first
     if (this.state === "SUSPENDED") {
+      if (this.#context.goingDown?.aborted === true) return { refused: "gone" };
       if (this.#idlePolicy?.autoResumeEnabled !== true && !this.isParked) return { refused: "asleep" };
       try {
         await this.resume();

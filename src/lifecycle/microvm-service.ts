@@ -75,6 +75,8 @@ export interface EndpointTarget {
   readonly ingressNetworkConnectors: readonly string[];
   /** Returns the running microVM's guest link, waking it if asleep; one wake serves all who wait. */
   awake(signal: AbortSignal): Promise<GuestLink | WakeRefusal>;
+  /** A request is about to be forwarded; call what is returned when it has its answer. Undefined: the microVM falls asleep. */
+  enter(): (() => void) | undefined;
   /** Bytes passed in either direction: restarts the idle timer. */
   touch(): void;
   /** Called when the microVM leaves RUNNING; open connections to it are dead. */

@@ -112,6 +112,17 @@ test("a server that goes down puts microVMs to sleep, and the next one wakes the
   await reaches(next, view, "RUNNING");
 });
 
+test("a server that has gone down is woken by no request, and starts nothing", async () => {
+  const { supervisor, engine } = await useSupervisor();
+  const view = await useRunning(supervisor);
+  await supervisor.goDown();
+  expect(await knock(supervisor, view)).toEqual({ refused: "gone" });
+  await supervisor.resume(view.microvmId);
+  await expect(supervisor.run(runRequest())).rejects.toMatchObject({ code: "ERR_CANCELLED" });
+  expect((await supervisor.get(view.microvmId))?.state).toBe("SUSPENDED");
+  expect(engine.living).toBe(0);
+});
+
 test("a new server declares a running microVM lost when its machine is gone", async () => {
   const { supervisor, engine, restart } = await useSupervisor();
   const view = await useRunning(supervisor);

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Kysely } from "kysely";
+import { AppError } from "../errors/app-error.ts";
 import type { MicrovmOwner, MicrovmPage } from "../store/microvm-store.ts";
 import type { Database } from "../store/tables.ts";
 import { runLimited } from "../util/run-limited.ts";
@@ -33,9 +34,10 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
   readonly #options: SupervisorOptions;
   readonly #byId = new Map<string, MicrovmLife>();
   readonly #byLabel = new Map<string, MicrovmLife>();
+  readonly #goingDown = new AbortController();
 
   constructor(options: SupervisorOptions) {
-    this.#options = options;
+    this.#options = { ...options, goingDown: this.#goingDown.signal };
     options.capacity?.onWanted(() => this.#endOneDoze());
   }
 
@@ -43,6 +45,7 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
     request: RunRequest,
     also?: (db: Kysely<Database>, view: MicrovmView) => Promise<void>,
   ): Promise<MicrovmView> {
+    if (this.#goingDown.signal.aborted) throw new AppError("ERR_CANCELLED", { message: "The server goes down" });
     const room = await this.#options.capacity?.admit();
     try {
       const { life, view } = await this.#begin(request, also);
@@ -188,6 +191,12 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
       if (!this.#byId.has(name) && (await store.find(name)) === undefined)
         await rm(join(microvmsDirectory, name), { recursive: true, force: true });
     }
+  }
+
+  /** As parkAll, and for good: no request and no call starts or wakes one any more. */
+  async goDown(): Promise<void> {
+    this.#goingDown.abort();
+    await this.parkAll();
   }
 
   /** Puts every running microVM to sleep: nothing runs on, nothing is lost. */

@@ -64,7 +64,7 @@ async function open(house: House): Promise<RunningServer> {
     async stop() {
       log.info("going down");
       await machines.builds.stop();
-      await machines.supervisor.parkAll();
+      await machines.supervisor.goDown();
       for (const error of await cleanup.run()) log.warn({ err: error }, "a part did not end cleanly");
       log.info("Catnap is down");
     },

@@ -4,7 +4,7 @@ import { Activity } from "./activity.ts";
 import { OWN_PATHS, type BrowserPages } from "./browser-pages.ts";
 import type { ClientExchange } from "./client-exchange.ts";
 import { corsHeaders, type CrossOrigin } from "./cross-origin.ts";
-import type { Exchange, Outcome } from "./exchange.ts";
+import type { Exchange, Outcome, Route } from "./exchange.ts";
 import { ExchangeRecord, type ExchangeObserver } from "./exchange-record.ts";
 import { forwardRequest, wishOf } from "./forward-request.ts";
 import type { Admission, MicrovmLimits } from "./microvm-limits.ts";
@@ -112,10 +112,10 @@ export class ExchangeServer {
     { target, port, activity }: { target: EndpointTarget; port: number; activity: Activity },
   ): Promise<"answered" | Refusal> {
     for (let tries = 1; ; tries++) {
-      const life = await this.#reach(target, exchange.client);
-      if ("refused" in life) return life;
-      if (exchange.client.isDone) return "answered";
-      const outcome = await forwardRequest(exchange, { life, port, activity });
+      const entered = await this.#enter(target, exchange.client);
+      if ("refused" in entered) return entered;
+      const { life, leave } = entered;
+      const outcome = await forwardInside(exchange, { life, port, activity }, leave);
       if (typeof outcome === "object" || outcome === "answered") return outcome;
       if (tries === MAX_TRIES || !(await this.#mayTryAgain(outcome, life, exchange, port)))
         return { refused: tries === MAX_TRIES ? "microvm-unreachable" : "bad-response" };
@@ -143,6 +143,18 @@ export class ExchangeServer {
     return typeof outcome === "object" ? outcome : "answered";
   }
 
+  /** Into a microVM that runs and stays so until the answer; one that falls asleep meanwhile is waited for and woken. */
+  async #enter(
+    target: EndpointTarget,
+    client: ClientExchange,
+  ): Promise<{ readonly life: MicrovmLife; readonly leave: () => void } | Refusal> {
+    for (let life = await this.#reach(target, client); ; life = await this.#wake(target, client)) {
+      if ("refused" in life) return life;
+      const leave = target.enter();
+      if (leave !== undefined) return { life, leave };
+    }
+  }
+
   #reach(target: EndpointTarget, client: ClientExchange): MicrovmLife | Promise<MicrovmLife | Refusal> {
     return this.#options.lives.current(target) ?? this.#wake(target, client);
   }
@@ -156,6 +168,17 @@ export class ExchangeServer {
     } finally {
       client.listener = undefined;
     }
+  }
+}
+
+/** Who waits for requests to end waits for this one, unless it opens a connection that may stay for hours. */
+async function forwardInside(exchange: Exchange, route: Route, leave: () => void): Promise<Outcome> {
+  const { client } = exchange;
+  if (client.upgrade !== undefined) leave();
+  try {
+    return client.isDone ? "answered" : await forwardRequest(exchange, route);
+  } finally {
+    leave();
   }
 }
 

@@ -39,6 +39,10 @@ export class TestMicrovm implements EndpointTarget {
     return this.onAwake ? this.onAwake(signal) : Promise.resolve(this.#link);
   }
 
+  enter(): () => void {
+    return () => {};
+  }
+
   touch(): void {
     this.touches++;
   }

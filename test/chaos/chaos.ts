@@ -1,11 +1,8 @@
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { LambdaMicrovmsClient } from "@aws-sdk/client-lambda-microvms";
 import { processesWorkingIn } from "../../src/engine/qemu/process-identity.ts";
-import { AwsCli } from "../support/aws.ts";
-import { Builds } from "../support/bad-builds.ts";
 import { newCatnapServer, type CatnapServer } from "../support/catnap-server.ts";
-import { COUNTER_ARCHIVE } from "./counter-image.ts";
+import { buildCounter } from "./counter-image.ts";
 import { Broken, CountedMicrovm, LOST, type Place } from "./counted-microvm.ts";
 import { seededRandom } from "./seeded-random.ts";
 
@@ -47,31 +44,11 @@ export async function runChaos({
   const server = await newCatnapServer({ CATNAP_DOZE_SECONDS: String(DOZE_SECONDS) });
   try {
     await server.start();
-    const place = await buildPlace(server);
+    const place = await buildCounter(server);
     const chaos = new Chaos({ server, place, cycles, seed, onProgress });
     return await chaos.run(microvms);
   } finally {
     await server.dispose();
-  }
-}
-
-async function buildPlace(server: CatnapServer): Promise<Place> {
-  const aws = await AwsCli.open(server.clientEnv);
-  try {
-    const { arn, state, reason } = await (
-      await Builds.open(aws, "chaos")
-    ).build("counter", { archive: COUNTER_ARCHIVE });
-    if (state !== "CREATED") throw new Error(`the image is ${state}: ${reason}`);
-    const env = server.clientEnv();
-    const client = new LambdaMicrovmsClient({
-      endpoint: env["AWS_ENDPOINT_URL"] ?? "",
-      region: env["AWS_REGION"] ?? "",
-      maxAttempts: 1,
-      credentials: { accessKeyId: env["AWS_ACCESS_KEY_ID"] ?? "", secretAccessKey: env["AWS_SECRET_ACCESS_KEY"] ?? "" },
-    });
-    return { client: () => client, caFile: env["AWS_CA_BUNDLE"] ?? "", imageArn: arn };
-  } finally {
-    await aws.dispose();
   }
 }
 

@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { request } from "node:https";
 import { setTimeout } from "node:timers/promises";
 import {
   CreateMicrovmAuthTokenCommand,
@@ -10,9 +8,9 @@ import {
   TerminateMicrovmCommand,
   type LambdaMicrovmsClient,
 } from "@aws-sdk/client-lambda-microvms";
+import { askEndpoint } from "../support/ask-endpoint.ts";
 
 const PATIENCE_MS = 120_000;
-const REQUEST_MS = 60_000;
 const TOKEN_MS = 10 * 60_000;
 /** How a machine that was killed while it ran is told of; nothing else may end a microVM here. */
 export const LOST = "The virtual machine of this MicroVM ended unexpectedly.";
@@ -102,32 +100,9 @@ export class CountedMicrovm {
 
   async #request(): Promise<string> {
     const token = await this.#freshToken();
-    const [host = "", port = "443"] = this.#endpoint.split(":");
     this.#unknown++;
-    const answer = await new Promise<string>((resolve, reject) => {
-      const call = request(
-        {
-          host,
-          port,
-          path: "/cgi-bin/count",
-          ca: readFileSync(this.#place.caFile),
-          agent: false,
-          timeout: REQUEST_MS,
-          headers: { "x-aws-proxy-auth": token, "x-aws-proxy-port": "8080" },
-        },
-        (response) => {
-          let body = "";
-          response.setEncoding("utf8").on("data", (text: string) => (body += text));
-          response.on("error", reject);
-          response.on("end", () =>
-            response.statusCode === 200 ? resolve(body) : reject(new Error(`HTTP ${response.statusCode} ${body}`)),
-          );
-        },
-      );
-      call.on("timeout", () => call.destroy(new Error("no answer in time")));
-      call.on("error", reject);
-      call.end();
-    });
+    const { caFile } = this.#place;
+    const answer = await askEndpoint({ endpoint: this.#endpoint, token, port: 8080, path: "/cgi-bin/count", caFile });
     this.#unknown--;
     return answer;
   }

@@ -1,14 +1,42 @@
+import { LambdaMicrovmsClient } from "@aws-sdk/client-lambda-microvms";
+import { AwsCli } from "../support/aws.ts";
+import { Builds } from "../support/bad-builds.ts";
+import type { CatnapServer } from "../support/catnap-server.ts";
+import type { Place } from "./counted-microvm.ts";
+
 /** A page that counts in memory and on disk, "3 3", in a container of nothing but busybox. */
 const COUNT =
   "n=$(($(busybox cat /dev/shm/n 2>/dev/null || echo 0)+1)); echo $n >/dev/shm/n; d=$(($(busybox cat /n 2>/dev/null || echo 0)+1)); echo $d >/n; echo $n $d";
 
-export const COUNTER_ARCHIVE = `
+const COUNTER_ARCHIVE = `
 z.write("busybox")
+z.writestr("page", "a page")
 z.writestr("count", ${JSON.stringify(`#!/bin/busybox sh\nexport PATH=/bin\nprintf "Content-Type: text/plain\\r\\n\\r\\n"\n${COUNT}\n`)})
 z.writestr("Dockerfile", """FROM scratch
 COPY busybox /bin/busybox
 COPY count /www/cgi-bin/
+COPY page /www/page
 RUN ["/bin/busybox", "chmod", "755", "/www/cgi-bin/count"]
 EXPOSE 8080
 CMD ["/bin/busybox", "httpd", "-f", "-p", "8080", "-h", "/www"]
 """)`;
+
+/** Builds the image on a running server. */
+export async function buildCounter(server: CatnapServer): Promise<Place> {
+  const aws = await AwsCli.open(server.clientEnv);
+  try {
+    const builds = await Builds.open(aws, "counters");
+    const { arn, state, reason } = await builds.build("counter", { archive: COUNTER_ARCHIVE });
+    if (state !== "CREATED") throw new Error(`the image is ${state}: ${reason}`);
+    const env = server.clientEnv();
+    const client = new LambdaMicrovmsClient({
+      endpoint: env["AWS_ENDPOINT_URL"] ?? "",
+      region: env["AWS_REGION"] ?? "",
+      maxAttempts: 1,
+      credentials: { accessKeyId: env["AWS_ACCESS_KEY_ID"] ?? "", secretAccessKey: env["AWS_SECRET_ACCESS_KEY"] ?? "" },
+    });
+    return { client: () => client, caFile: env["AWS_CA_BUNDLE"] ?? "", imageArn: arn };
+  } finally {
+    await aws.dispose();
+  }
+}

@@ -54,6 +54,7 @@ const target = {
     "arn:aws:lambda:us-east-1:aws:network-connector:aws-network-connector:PUBLIC_INGRESS_8080",
   ],
   awake: () => Promise.resolve(link),
+  enter: () => () => {},
   touch: () => {},
   onDown: () => () => {},
 };

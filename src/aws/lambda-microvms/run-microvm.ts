@@ -99,7 +99,7 @@ async function start(
     imageVersion: version,
     buildId,
     executionRoleArn: input.executionRoleArn,
-    logging: input.logging as LoggingSetting | undefined,
+    logging: input.logging,
     idlePolicy: input.idlePolicy as IdlePolicy | undefined,
     maximumDurationInSeconds: input.maximumDurationInSeconds ?? DEFAULT_DURATION_SECONDS,
     ingressNetworkConnectors: ingress.length > 0 ? ingress : [managedConnectorArn(context.region, "HTTP_INGRESS")],

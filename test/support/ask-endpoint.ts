@@ -1,0 +1,35 @@
+import { readFileSync } from "node:fs";
+import { request } from "node:https";
+
+const LIMIT_MS = 60_000;
+
+export interface EndpointQuestion {
+  /** "host" or "host:port" */
+  readonly endpoint: string;
+  readonly token: string;
+  readonly port: number;
+  readonly path: string;
+  readonly caFile: string;
+}
+
+/** A request on a connection of its own; resolves with the body of a 200, and with nothing else. */
+export function askEndpoint({ endpoint, token, port, path, caFile }: EndpointQuestion): Promise<string> {
+  return new Promise<string>((resolve, reject) => {
+    const [host = "", listener = "443"] = endpoint.split(":");
+    const headers = { "x-aws-proxy-auth": token, "x-aws-proxy-port": String(port) };
+    const call = request(
+      { host, port: listener, path, ca: readFileSync(caFile), agent: false, timeout: LIMIT_MS, headers },
+      (response) => {
+        let body = "";
+        response.setEncoding("utf8").on("data", (text: string) => (body += text));
+        response.on("error", reject);
+        response.on("end", () =>
+          response.statusCode === 200 ? resolve(body) : reject(new Error(`HTTP ${response.statusCode} ${body}`)),
+        );
+      },
+    );
+    call.on("timeout", () => call.destroy(new Error(`no answer within ${LIMIT_MS} ms`)));
+    call.on("error", reject);
+    call.end();
+  });
+}
