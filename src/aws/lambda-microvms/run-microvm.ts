@@ -2,7 +2,6 @@ import type { RunMicrovmCommandInput, RunMicrovmCommandOutput } from "@aws-sdk/c
 import { AppError } from "../../errors/app-error.ts";
 import { ServiceFault } from "../../errors/service-fault.ts";
 import type { IdlePolicy, RunRequest } from "../../lifecycle/microvm-service.ts";
-import type { LoggingSetting } from "../../logs/log-destination.ts";
 import { parseImageArn } from "../../model/arn.ts";
 import { managedConnectorArn } from "../../model/connectors.ts";
 import { parseImageVersion } from "../../model/ids.ts";
