@@ -7,7 +7,7 @@ import { callLifeHook } from "./life-hooks.ts";
 import { STATE_REASONS } from "./state-reasons.ts";
 
 /** How long requests that the app has may take before they are cut: connections do not outlast a sleep. */
-const DRAIN_MS = 1_000;
+const DRAIN_MS = 3_000;
 
 /** RUNNING to SUSPENDED. A suspend that fails for the host's reasons leaves the microVM running. */
 export async function fallAsleep(body: LifeBody, { isParking }: { isParking: boolean }): Promise<void> {

@@ -15,7 +15,7 @@ import { eventually } from "../support/eventually.ts";
 
 const SLEEPS = 20;
 /** More at once than the queue of so small a server holds would wait for a place in it, not for the wake. */
-const AT_ONCE = 40;
+const AT_ONCE = 8;
 const LIMIT_MS = 120_000;
 
 /** A microVM that counts its requests; every second one of its sleeps is deep. */
