@@ -27,7 +27,11 @@ fail() { echo "guest: $*" >&2; exit 1; }
 
 # Load order. Devices come from ACPI, so virtio_mmio must be there before the drivers that sit on it.
 boot_modules=(virtio_ring virtio virtio_mmio virtio_blk failover net_failover virtio_net virtio-rng overlay inet_diag tcp_diag)
-all_capabilities_modules=(fuse)
+# For what an app with all capabilities may do and cannot load by itself: FUSE, tunnels, loop devices, containers of its own.
+all_capabilities_modules=(fuse tun loop veth bridge br_netfilter dummy
+  nft_chain_nat nft_compat nft_ct nft_fib_inet nft_masq nft_redir nft_reject_inet
+  iptable_filter iptable_nat ip6table_filter ip6table_nat
+  xt_MASQUERADE xt_REDIRECT xt_addrtype xt_comment xt_conntrack xt_mark xt_multiport xt_nat xt_tcpudp)
 
 case $(dpkg --print-architecture) in
   amd64) kernel_file=vmlinux; debian_kernel=linux-image-cloud-amd64 ;;
@@ -68,9 +72,26 @@ unpack_kernel_image() {
   fi
 }
 
+module_file() {
+  local name=$1
+  find "$work/kernel" -name "$name.ko" -o -name "$name.ko.xz" -o -name "$name.ko.zst" -o -name "$name.ko.gz" | head -n 1
+}
+
+# The named modules and all they need, each after what it needs, none twice.
+with_dependencies() {
+  local name file needs
+  for name in "$@"; do
+    file=$(module_file "$name")
+    needs=$([[ -z $file ]] || modinfo -F depends "$file" | tr ',' ' ')
+    # shellcheck disable=SC2086 # one word a module
+    [[ -z $needs ]] || with_dependencies $needs
+    echo "$name"
+  done | awk '!seen[$0]++'
+}
+
 unpack_module() {
   local name=$1 to=$2 found
-  found=$(find "$work/kernel" -name "$name.ko" -o -name "$name.ko.xz" -o -name "$name.ko.zst" -o -name "$name.ko.gz" | head -n 1)
+  found=$(module_file "$name")
   case $found in
     "") say "$name is built into the kernel" ;;
     *.xz) xz -dc "$found" >"$to" ;;
@@ -82,15 +103,16 @@ unpack_module() {
 
 # The number in front of a module's name is its place in the load order.
 unpack_modules() {
-  local to=$1 place=10 name
+  local to=$1 place=10 name all
+  mapfile -t all < <(with_dependencies "${all_capabilities_modules[@]}")
   mkdir -p "$to/boot" "$to/all-capabilities"
   for name in "${boot_modules[@]}"; do unpack_module "$name" "$to/boot/$((place++))-$name.ko"; done
-  for name in "${all_capabilities_modules[@]}"; do unpack_module "$name" "$to/all-capabilities/$((place++))-$name.ko"; done
+  for name in "${all[@]}"; do unpack_module "$name" "$to/all-capabilities/$((place++))-$name.ko"; done
 }
 
 build_kernel() {
   local recipe stamp=$out/kernel.stamp package
-  recipe=$( (echo "${boot_modules[@]}" : "${all_capabilities_modules[@]}"; cat "$here/extract-vmlinux.ts") | sha256sum | cut -d' ' -f1)
+  recipe=$( (echo "${boot_modules[@]}" : "${all_capabilities_modules[@]}"; declare -f with_dependencies unpack_modules; cat "$here/extract-vmlinux.ts") | sha256sum | cut -d' ' -f1)
   if [[ ${1:-} != --update && -f $out/$kernel_file && -d $out/modules && $(cat "$stamp" 2>/dev/null) == "$recipe" ]]; then return; fi
   package=$(kernel_package)
   download_kernel "$package"

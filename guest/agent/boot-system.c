@@ -29,23 +29,30 @@ static void open_console(void)
 		close(fd);
 }
 
-/* Read-only: a program of the container that runs a tool can reach the tool's file. */
 static void take_along(const char *from, const char *to)
 {
 	mkdir(to, 0755);
-	if (mount(from, to, NULL, MS_BIND, NULL) < 0 || mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
+	if (mount(from, to, NULL, MS_BIND, NULL) < 0)
 		die("bind %s", from);
+}
+
+static void make_read_only(const char *path)
+{
+	if (mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
+		die("read-only %s", path);
 }
 
 /*
  * pivot_root refuses to leave the initramfs, which is what the app's namespace must do later; so the agent lives on a
- * tmpfs laid over it. The module files move along: fuse is loaded on demand; and so do the tools.
+ * tmpfs laid over it. Modules that only some apps need move along, and so do the tools: read-only, since a program of
+ * the container that runs a tool can reach the tool's file.
  */
 static void leave_initramfs(void)
 {
 	mount_or_die("tmpfs", "/root", 0, "mode=755,size=1m");
 	take_along("/modules", "/root/modules");
 	take_along(TOOLS, "/root" TOOLS);
+	make_read_only("/root" TOOLS);
 	if (chdir("/root") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
 		die("leaving the initramfs");
 }

@@ -185,6 +185,8 @@ static bool start_app(struct control *control)
 	} else {
 		if (config.all_capabilities)
 			modules_load("/modules/all-capabilities");
+		else
+			modules_drop("/modules/all-capabilities");
 		answered = app_start(&config, &control->body, &failure) ? reply_line(control->watch.fd, "ok %d", (int)app_status().pid)
 							: reply_line(control->watch.fd, "error %s", failure.message);
 	}

@@ -19,12 +19,15 @@ const FILES = {
   identity: "app.py requirements.txt",
   webapp: "app.py requirements.txt page.html page.css page.js",
   jupyterlab: "requirements.txt",
+  docker: "start.sh count",
 } as const;
 
 export interface BuildOptions {
   readonly app: keyof typeof FILES;
   readonly imageName: string;
   readonly region: string;
+  /** Further arguments of create-microvm-image. */
+  readonly with?: readonly string[];
   /** Told the name of each step when it begins. */
   readonly onStep?: (step: string) => void;
 }
@@ -69,6 +72,7 @@ export async function buildApp(aws: AwsCli, options: BuildOptions): Promise<Buil
     `arn:aws:lambda:${region}:aws:microvm-image:al2023-1`,
     "--build-role-arn",
     `arn:aws:iam::123456789012:role/${BUILD_ROLE}`,
+    ...(options.with ?? []),
     "--region",
     region,
     "--query",
