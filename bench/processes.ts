@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import { cpuSecondsOf } from "../src/engine/qemu/process-identity.ts";
+import { cpuSecondsOf } from "../src/engine/qemu/machine-reading.ts";
 
 /** What processes used: CPU time of user and kernel so far, and memory with shared pages divided among their users. */
 export interface Usage {

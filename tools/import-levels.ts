@@ -6,7 +6,7 @@ export const LEVELS: readonly (readonly string[])[] = [
   ["model", "errors", "util"],
   ["config", "observability"],
   ["store", "network", "engine", "guest-link", "auth"],
-  ["hooks", "shell", "logs"],
+  ["hooks", "shell", "logs", "metering"],
   ["build", "lifecycle"],
   ["aws", "metadata", "proxy"],
   ["main"],

@@ -8,6 +8,7 @@ import { exec, type ExecOptions } from "./exec.ts";
 import { open } from "./open.ts";
 import { shell } from "./shell.ts";
 import { up } from "./up.ts";
+import { usage, type UsageOptions } from "./usage.ts";
 
 const settings = Object.values(OPTIONS).map(
   (option) => `  ${option.env.padEnd(26)}${option.help}${option.default === "" ? "" : ` (${option.default})`}`,
@@ -61,6 +62,18 @@ program
   )
   .action(async (microvmId: string, command: string[], options: ExecOptions) => {
     process.exitCode = await exec(microvmId, command, options);
+  });
+
+program
+  .command("usage")
+  .description("what microVMs and images used, and what that costs (CATNAP_PRICES)")
+  .option("--from <moment>", "from this day or moment on: 2026-01-31, 2026-01-31T12:00:00Z")
+  .option("--until <moment>", "up to this day or moment")
+  .option("--by <what>", "a line per microvm, per image, or the total alone", "microvm")
+  .option("--json", "everything, as JSON")
+  .option("--csv", "as comma-separated values")
+  .action(async (options: UsageOptions) => {
+    process.exitCode = await usage(options);
   });
 
 program.exitOverride((error) => {

@@ -40,3 +40,17 @@ test("what is wrong inside a JSON setting is named by its path", () => {
   expect(() => loadConfig({ CATNAP_QUOTAS: '{"images":-1}' })).toThrow(/is not valid: images: Too small/);
   expect(() => loadConfig({ CATNAP_QUOTAS: '{"rates":{"Run":1}}' })).toThrow(/is not valid: rates.Run: /);
 });
+
+test("prices are the service's, or one table of the caller's own", () => {
+  expect(loadConfig({}).prices).toBeNull();
+  expect(loadConfig({ CATNAP_PRICES: '{"currency":"EUR","vcpuSecond":0.5}' }).prices).toEqual({
+    currency: "EUR",
+    vcpuSecond: 0.5,
+    memoryGbSecond: 0,
+    snapshotReadGb: 0,
+    snapshotWriteGb: 0,
+    storageGbHour: 0,
+  });
+  for (const bad of ["free", '{"vcpu":1}', '{"vcpuSecond":-1}', '{"currency":"euro"}'])
+    expect(() => loadConfig({ CATNAP_PRICES: bad })).toThrow(/CATNAP_PRICES=/);
+});

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { isNetwork } from "../model/egress-policy.ts";
 import { jsonSetting } from "./json-setting.ts";
+import { priceSetting } from "./price-setting.ts";
 import { quotaSetting } from "./quota-setting.ts";
 
 /**
@@ -183,6 +184,18 @@ export const OPTIONS = {
     schema: quotaSetting,
     default: "off",
     help: 'Limits of each account: off, service (what the service grants), or JSON: {"images":100,"versionsPerImage":50,"concurrentBuilds":5,"memoryGB":64,"networkConnectors":10,"rates":{"RunMicrovm":5}}.',
+  },
+  prices: {
+    env: "CATNAP_PRICES",
+    schema: priceSetting,
+    default: "service",
+    help: 'What usage costs: service (its list, by Region), or one table as JSON: {"currency":"EUR","vcpuSecond":0.00001,"memoryGbSecond":0.000002,"snapshotReadGb":0,"snapshotWriteGb":0,"storageGbHour":0.0001}.',
+  },
+  usageRetentionDays: {
+    env: "CATNAP_USAGE_RETENTION_DAYS",
+    schema: z.coerce.number().int().min(7).max(3650),
+    default: 400,
+    help: "How long usage records are kept.",
   },
   logLevel: {
     env: "CATNAP_LOG_LEVEL",

@@ -84,10 +84,12 @@ export interface MachineHandle {
   readonly controlGroup?: string;
 }
 
-export interface MachineStats {
-  /** Resident bytes that belong to this machine alone. */
-  readonly privateBytes: number;
+/** What a machine has used and holds now. */
+export interface MachineReading {
+  /** Processor time of its process since that began. */
   readonly cpuSeconds: number;
+  /** Memory of its process: at least what its guest has touched. */
+  readonly residentBytes: number;
 }
 
 export interface SuspendResult {
@@ -110,7 +112,6 @@ export interface Machine {
   suspend(): Promise<SuspendResult>;
   /** Renames the machine's directory, whatever state the machine is in; the handle tells the new one. */
   moveTo(directory: string): Promise<void>;
-  stats(): Promise<MachineStats>;
   /** Writes what the machine has read of its template so far beside the template, for the clones to come. */
   noteWorkingSet(): Promise<void>;
   /** Ends the process at once; resolves when it is gone. Never throws for a process already gone. */
@@ -135,6 +136,10 @@ export interface Engine {
   resume(spec: RestoreSpec): Promise<Machine>;
   /** Finds a machine again after a server restart; undefined when its process is gone. */
   attach(handle: MachineHandle): Promise<AttachedMachine | undefined>;
+  /** A reading of a machine, cheap enough for every machine every second; undefined when its process is gone. */
+  read(handle: MachineHandle): MachineReading | undefined;
+  /** Memory that the guest of a clone has touched and holds. Takes the kernel some milliseconds per gigabyte. */
+  guestBytes(handle: MachineHandle): Promise<number>;
   /** Ends every monitor process that works in `directory` or below, except the given ones. */
   killStrays(directory: string, keep: ReadonlySet<number>): Promise<void>;
 }

@@ -7,6 +7,7 @@ import { readHooks, type HooksMember } from "../model/hooks.ts";
 import { DEFAULT_MEMORY_MIB } from "../model/sizes.ts";
 import { findBuild, updateBuild, type BuildRow } from "../store/build-store.ts";
 import { moveImage } from "../store/image-store.ts";
+import { beginImageUsage } from "../store/usage-store.ts";
 import { setVersionState } from "../store/version-store.ts";
 import type { ImageWork } from "./image-work.ts";
 
@@ -125,6 +126,7 @@ function recordStart({ store, now }: ImageWork, build: BuildRow): Promise<void> 
 function recordSuccess({ store, now }: ImageWork, build: BuildRow, { image, sizes }: BuildOutcome): Promise<void> {
   return store.db.transaction().execute(async (db) => {
     const at = now();
+    await beginImageUsage(db, build, { at, storedBytes: Object.values(sizes).reduce((sum, bytes) => sum + bytes, 0) });
     await updateBuild(db, build.build_id, {
       state: "SUCCESSFUL",
       sizes_json: JSON.stringify(sizes),

@@ -3,6 +3,7 @@ import { join, relative, sep } from "node:path";
 import type { BuiltImage } from "../build/image-builder.ts";
 import { listBuilds, listTemplates, type VersionKey } from "../store/build-store.ts";
 import { deleteImageRow, isImageDeleting, moveImage } from "../store/image-store.ts";
+import { endImageUsage } from "../store/usage-store.ts";
 import { deleteVersionRow, isVersionDeleting, setVersionState } from "../store/version-store.ts";
 import type { ImageWork } from "./image-work.ts";
 import { buildDirectory } from "./build-run.ts";
@@ -18,7 +19,10 @@ export async function removeImage(work: ImageWork, imageArn: string): Promise<vo
     await moveImage(store.db, imageArn, { from: ["DELETING"], to: "DELETE_FAILED", at: now() });
     return;
   }
-  await deleteImageRow(store.db, imageArn);
+  await store.db.transaction().execute(async (db) => {
+    await endImageUsage(db, { imageArn }, now());
+    await deleteImageRow(db, imageArn);
+  });
 }
 
 /** The same for one version; its image was UPDATING meanwhile (contract 2.1). */
@@ -33,8 +37,10 @@ export async function removeVersion(work: ImageWork, key: VersionKey): Promise<v
     removed = false;
   }
   await store.db.transaction().execute(async (db) => {
-    if (removed) await deleteVersionRow(db, key);
-    else await setVersionState(db, key, { state: "DELETE_FAILED", status: "INACTIVE", at: now() });
+    if (removed) {
+      await endImageUsage(db, key, now());
+      await deleteVersionRow(db, key);
+    } else await setVersionState(db, key, { state: "DELETE_FAILED", status: "INACTIVE", at: now() });
     await moveImage(db, key.imageArn, { from: ["UPDATING"], to: "UPDATED", at: now() });
   });
 }

@@ -2,6 +2,7 @@ import type { BuiltImage } from "../build/image-builder.ts";
 import type { Engine, MachineHandle } from "../engine/engine.ts";
 import type { GuestAddress, GuestLink } from "../guest-link/guest-link.ts";
 import type { LogDestinations } from "../logs/log-destination.ts";
+import type { Meter } from "../metering/meter.ts";
 import type { EgressPolicy } from "../model/egress-policy.ts";
 import type { SlotLease } from "../network/slot-pool.ts";
 import type { Log } from "../observability/log.ts";
@@ -28,6 +29,8 @@ export interface LifeContext {
   /** Where output goes beside a file of the home. */
   readonly logs?: LogDestinations;
   readonly store: MicrovmStore;
+  /** Notes usage with every change of state. */
+  readonly meter?: Pick<Meter, "entryFor">;
   readonly log: Log;
   /** Directory that holds a folder per microVM. */
   readonly microvmsDirectory: string;

@@ -1,35 +1,10 @@
-import { expect, onTestFinished, test, vi } from "vitest";
-import { POLICY, reaches, runRequest, useRunning, useSupervisor } from "../../test/support/use-supervisor.ts";
+import { expect, test, vi } from "vitest";
+import { POLICY, reaches, runRequest, useRunning } from "../../test/support/use-supervisor.ts";
+import { useTime } from "../../test/support/use-time.ts";
 import type { MicrovmSupervisor } from "./microvm-supervisor.ts";
 import type { MicrovmView } from "./microvm-service.ts";
 
 const LIFETIME = "MicroVM exceeded maximum lifetime.";
-
-/** Time passes only when the test says so, in small steps in which everything else has its turn. */
-async function useTime(setting: Parameters<typeof useSupervisor>[0] = {}) {
-  const world = await useSupervisor(setting);
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date", "performance"] });
-  onTestFinished(() => void vi.useRealTimers());
-  const pass = async (seconds: number) => {
-    await vi.advanceTimersByTimeAsync(seconds * 1000);
-    await settle();
-  };
-  return { ...world, pass };
-}
-
-/** Real I/O started by a timer ends soon, in real time. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => {
-    const channel = new MessageChannel();
-    let turns = 0;
-    channel.port1.on("message", () => {
-      if (turns++ < 300) return channel.port2.postMessage(undefined);
-      channel.port1.close();
-      resolve();
-    });
-    channel.port2.postMessage(undefined);
-  });
-}
 
 async function stateOf(supervisor: MicrovmSupervisor, { microvmId }: MicrovmView): Promise<string | undefined> {
   return (await supervisor.get(microvmId))?.state;

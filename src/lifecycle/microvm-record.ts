@@ -1,3 +1,4 @@
+import type { Meter } from "../metering/meter.ts";
 import type { Log } from "../observability/log.ts";
 import type { MicrovmState } from "../model/states.ts";
 import type { MicrovmChange, MicrovmRow, MicrovmStore } from "../store/microvm-store.ts";
@@ -5,20 +6,29 @@ import { SerialQueue } from "../util/serial-queue.ts";
 
 const RETRY_MS = 10_000;
 
+/** Where microVMs are recorded, and what notes their usage with every change of state. */
+export interface RecordKeeping {
+  readonly store: MicrovmStore;
+  readonly log: Log;
+  readonly meter?: Pick<Meter, "entryFor">;
+}
+
 /** The row of one microVM: on disk first, then in memory. */
 export class MicrovmRecord {
   readonly id: string;
   readonly #store: MicrovmStore;
   readonly #log: Log;
+  readonly #meter: RecordKeeping["meter"];
   readonly #writes = new SerialQueue();
   #row: MicrovmRow;
   /** True, but not on disk: goes there with the next write. */
   #unsaved: MicrovmChange = {};
 
-  constructor({ store, log }: { store: MicrovmStore; log: Log }, row: MicrovmRow) {
+  constructor({ store, log, meter }: RecordKeeping, row: MicrovmRow) {
     this.id = row.id;
     this.#store = store;
     this.#log = log;
+    this.#meter = meter;
     this.#row = row;
   }
 
@@ -37,7 +47,10 @@ export class MicrovmRecord {
   /** Throws, and changes nothing, when the store cannot record it. */
   async update(change: MicrovmChange): Promise<void> {
     await this.#writes.run(async () => {
-      await this.#store.update(this.id, { ...this.#unsaved, ...change });
+      const all = { ...this.#unsaved, ...change };
+      const entry = all.state === undefined ? undefined : await this.#meter?.entryFor({ ...this.#row, ...all });
+      await this.#store.update(this.id, all, entry?.write);
+      entry?.committed();
       this.#unsaved = {};
       this.assume(change);
     });

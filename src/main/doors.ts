@@ -11,14 +11,16 @@ import { createLambdaMicrovmsService } from "../aws/lambda-microvms/lambda-micro
 import { createLogsService } from "../aws/logs/logs-service.ts";
 import { createS3Service, sweepObjectFiles } from "../aws/s3/s3-service.ts";
 import { createStsService } from "../aws/sts/sts-service.ts";
+import { createUsageService } from "../aws/usage/usage-service.ts";
 import { createEndpointProxy } from "../proxy/endpoint-proxy.ts";
 import type { Access } from "./access.ts";
 import { endpointLimits } from "./endpoint-limits.ts";
-import { openEndpointMetrics } from "./endpoint-metrics.ts";
 import { openGuestApi } from "./guest-services.ts";
 import type { House } from "./house.ts";
 import { listenOnLoopback } from "./listen.ts";
 import type { Machines } from "./machines.ts";
+import type { Metering } from "./metering.ts";
+import { openMetrics } from "./metrics.ts";
 
 export interface Ports {
   readonly api: number;
@@ -32,7 +34,11 @@ export interface EndpointDoor {
 }
 
 /** The endpoints of the microVMs. `lastPorts` are taken again where any free one will do. */
-export async function openEndpoints(house: House, { supervisor }: Machines, lastPorts: Ports): Promise<EndpointDoor> {
+export async function openEndpoints(
+  house: House,
+  { supervisor, metering }: Machines,
+  lastPorts: Ports,
+): Promise<EndpointDoor> {
   const { config, paths, log, cleanup } = house;
   const tokens = await openJweEndpointTokens(join(paths.certificates, "endpoint-keys.json"));
   const certificates = await openCertificateAuthority({ directory: paths.certificates, domain: config.domain });
@@ -46,7 +52,7 @@ export async function openEndpoints(house: House, { supervisor }: Machines, last
   });
   const { port } = await proxy.listen();
   cleanup.add(() => proxy.close());
-  await openEndpointMetrics(house, proxy);
+  await openMetrics(house, [async () => proxy.metrics(), () => metering.meter.render()]);
   return { port, tokens, caBundle: certificates.bundleFile };
 }
 
@@ -71,7 +77,7 @@ export async function openApi(
 /** All services behind one server that listens nowhere yet. */
 export async function createApi(
   house: House,
-  { supervisor, builds }: Pick<Machines, "supervisor" | "builds">,
+  { supervisor, builds, metering }: Pick<Machines, "supervisor" | "builds"> & { metering: Pick<Metering, "reporter"> },
   { access, tokens }: { access: Access; tokens: EndpointTokens },
 ): Promise<Server> {
   const { config, paths, store, logs, log } = house;
@@ -92,6 +98,7 @@ export async function createApi(
         rebindEgress: (connectorArn) => supervisor.rebindEgress(connectorArn),
         quotas: config.quotas,
       }),
+      createUsageService({ reporter: metering.reporter }),
       createS3Service({ store, objectsDirectory: paths.objects }),
       createIamService({ store }),
       createLogsService({ db: logs.db }),

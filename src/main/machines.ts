@@ -20,6 +20,7 @@ import type { Access } from "./access.ts";
 import { openMetadata } from "./guest-services.ts";
 import { openArtifactObjects } from "./artifact-objects.ts";
 import type { House } from "./house.ts";
+import { openMetering, type Metering } from "./metering.ts";
 
 const HTTPS_PORT = 443;
 const STARTS_PER_PROCESSOR = 2;
@@ -31,6 +32,7 @@ export interface Machines {
   readonly supervisor: MicrovmSupervisor;
   readonly builds: BuildQueue;
   readonly slots: SlotPool;
+  readonly metering: Metering;
 }
 
 /** Engine, networks, microVMs and builds, as they were left: what lives is attached again, what nobody owns is gone. */
@@ -41,13 +43,15 @@ export async function openMachines(
   const { config, paths, cleanup } = house;
   const logs = openLogDestinations(house);
   const engine = await openEngine(house);
+  const metering = openMetering(house, engine);
   const slots = await openSlotPool({ home: paths.home, subnet: config.slotSubnet, spares: config.slotPoolSize });
   cleanup.add(() => slots.close());
   await openMetadata(house, slots, access); // before any guest runs on, so that none finds it shut
   const capacity = new HostCapacity({ reserveMiB: config.memoryReserveMiB });
   const prepared = openPrepared(house, { engine, slots, capacity });
   const egressOf = createEgressResolver({ store: house.store, subnets: config.subnets });
-  const supervisor = openSupervisor(house, { engine, slots, prepared, capacity, egressOf, logs, endpointPort });
+  const { meter } = metering;
+  const supervisor = openSupervisor(house, { engine, slots, prepared, capacity, egressOf, logs, meter, endpointPort });
   const builds = await openBuilds(house, { engine, slots, prepared, egressOf, logs });
   await engine.killStrays(paths.images, new Set()); // machines of builds that a crash interrupted
   await prepared.recover();
@@ -55,7 +59,7 @@ export async function openMachines(
   await slots.removeOrphans();
   const expiry = setInterval(() => void supervisor.removeExpired(), EXPIRY_INTERVAL_MS);
   cleanup.add(async () => clearInterval(expiry));
-  return { engine, supervisor, builds, slots };
+  return { engine, supervisor, builds, slots, metering };
 }
 
 interface Parts {
@@ -98,7 +102,7 @@ function openPrepared(
 
 function openSupervisor(
   { config, paths, log, store }: House,
-  { endpointPort, ...parts }: Parts & { endpointPort: () => number; capacity: HostCapacity },
+  { endpointPort, ...parts }: Parts & { endpointPort: () => number; capacity: HostCapacity; meter: Metering["meter"] },
 ): MicrovmSupervisor {
   return new MicrovmSupervisor({
     ...parts,

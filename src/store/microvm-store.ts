@@ -18,7 +18,7 @@ export interface MicrovmPage {
   readonly limit: number;
 }
 
-/** Rows of microVMs; each call is one committed statement. */
+/** Rows of microVMs; each call is one committed statement, or transaction. */
 export function microvmStore({ db }: Store) {
   return {
     /** `also` writes what must be there exactly when the row is. */
@@ -28,8 +28,12 @@ export function microvmStore({ db }: Store) {
         await also?.(transaction);
       });
     },
-    async update(id: string, change: MicrovmChange): Promise<void> {
-      await db.updateTable("microvms").set(change).where("id", "=", id).execute();
+    async update(id: string, change: MicrovmChange, also?: (db: Kysely<Database>) => Promise<void>): Promise<void> {
+      const write = async (on: Kysely<Database>) => {
+        await on.updateTable("microvms").set(change).where("id", "=", id).execute();
+        await also?.(on);
+      };
+      await (also === undefined ? write(db) : db.transaction().execute(write));
     },
     find(id: string): Promise<MicrovmRow | undefined> {
       return db.selectFrom("microvms").selectAll().where("id", "=", id).executeTakeFirst();

@@ -98,6 +98,39 @@ export interface Database {
     modified_at: number;
     deleted_at: number | null;
   };
+  /**
+   * One stretch of use each: of a microVM that ran, of one that slept, of an image version that is kept. Kept longer than
+   * what they tell of.
+   */
+  usage_records: {
+    id: Generated<number>;
+    host_id: string;
+    account_id: string;
+    region: string;
+    kind: "running" | "asleep" | "image";
+    /** Null for an image. */
+    microvm_id: string | null;
+    image_arn: string;
+    image_version: string;
+    /** Memory of the size while it runs; its processors follow from it. */
+    baseline_mib: number;
+    began_at: number;
+    /** How far a running stretch is counted. */
+    metered_until: number;
+    /** Null while it lasts; for a running stretch then equal to `metered_until`. */
+    ended_at: number | null;
+    /** Id and start time of the monitor process of a running stretch, and its processor time when counted last. */
+    process: string | null;
+    cpu_seconds: Generated<number>;
+    /** Of a clock that never jumps. */
+    running_seconds: Generated<number>;
+    above_vcpu_seconds: Generated<number>;
+    above_gb_seconds: Generated<number>;
+    /** Of snapshots, when the stretch began. */
+    read_bytes: Generated<number>;
+    written_bytes: Generated<number>;
+    stored_bytes: Generated<number>;
+  };
   idempotency: {
     account_id: string;
     operation: string;

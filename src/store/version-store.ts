@@ -1,4 +1,5 @@
 import type { Kysely, Selectable } from "kysely";
+import { DEFAULT_MEMORY_MIB } from "../model/sizes.ts";
 import type { VersionState, VersionStatus } from "../model/states.ts";
 import type { Database } from "./tables.ts";
 
@@ -110,6 +111,21 @@ export async function isVersionDeleting(
     .where("version", "=", key.version)
     .executeTakeFirst();
   return row?.state === "DELETING";
+}
+
+/** Baseline memory in MiB that a version asks for. */
+export async function baselineOfVersion(
+  db: Kysely<Database>,
+  key: { imageArn: string; version: string },
+): Promise<number> {
+  const row = await db
+    .selectFrom("image_versions")
+    .select("request_json")
+    .where("image_arn", "=", key.imageArn)
+    .where("version", "=", key.version)
+    .executeTakeFirst();
+  const { resources } = JSON.parse(row?.request_json ?? "{}") as { resources?: { minimumMemoryInMiB: number }[] };
+  return resources?.[0]?.minimumMemoryInMiB ?? DEFAULT_MEMORY_MIB;
 }
 
 /** Builds go with it. */

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { AwsCli } from "../support/aws.ts";
 import { newCatnapServer } from "../support/catnap-server.ts";
 import { buildApp, microvmBecomes } from "../support/walkthrough.ts";
+import type { UsageReport } from "../../src/model/usage-report.ts";
 
 interface Served {
   readonly requests_served: number;
@@ -119,4 +120,14 @@ test("a counter in memory, its process id and its clock go on across suspend, re
     await aws.run("lambda-microvms", "terminate-microvm", "--microvm-identifier", microvmId);
     await microvmBecomes(aws, microvmId, "TERMINATED");
   }
+  const report = JSON.parse(await server.catnap("usage", "--json")) as UsageReport;
+  expect(report.microvms.map(({ microvmId }) => microvmId)).toEqual([one.microvmId, two.microvmId]);
+  for (const { usage, cost } of report.microvms) {
+    expect(usage.baselineGbSeconds).toBeCloseTo(2 * usage.baselineVcpuSeconds, 6);
+    for (const item of ["baselineVcpuSeconds", "snapshotReadGb", "snapshotWrittenGb", "storageGbHours"] as const)
+      expect(usage[item]).toBeGreaterThan(0);
+    expect(cost.total).toBeGreaterThan(0);
+  }
+  const table = await server.catnap("usage", "--by", "image");
+  expect(table.split("\n")[1]).toMatch(/:microvm-image:stateful .* \d\.\d{6}$/);
 });

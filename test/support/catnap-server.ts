@@ -9,6 +9,8 @@ export interface CatnapServer {
   readonly home: string;
   /** What `eval "$(catnap env)"` would set. */
   readonly clientEnv: () => Record<string, string>;
+  /** What a command of the command line prints. */
+  readonly catnap: (...args: string[]) => Promise<string>;
   readonly start: () => Promise<void>;
   /** `kill -9` of the server process; its microVMs run on. */
   readonly crash: () => Promise<void>;
@@ -38,6 +40,7 @@ export async function newCatnapServer(settings: Record<string, string> = {}): Pr
   const catnap = (...args: string[]) => mustRun(CATNAP, args, { env });
   const server: CatnapServer = {
     home,
+    catnap,
     clientEnv: () => ({ ...clientEnv, AWS_PAGER: "" }),
     async start() {
       await catnap("up", "--detach");

@@ -18,6 +18,7 @@ import { openArtifactObjects } from "../../src/main/artifact-objects.ts";
 import { openLogStore } from "../../src/logs/log-store.ts";
 import { createApi } from "../../src/main/doors.ts";
 import type { House } from "../../src/main/house.ts";
+import { openMetering } from "../../src/main/metering.ts";
 import { createLog } from "../../src/observability/log.ts";
 import { microvmStore } from "../../src/store/microvm-store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
@@ -103,12 +104,14 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
 async function openMachines(house: House, { engine, slots, link }: MemoryHost, gate: Gate) {
   const { config, paths, store, log } = house;
   const egressOf = createEgressResolver({ store, subnets: config.subnets });
+  const metering = openMetering(house, engine);
   const supervisor = new MicrovmSupervisor({
     engine: gated(engine, gate),
     slots: gated(slots, gate),
     openLink: () => gated(link, gate),
     egressOf,
     store: microvmStore(store),
+    meter: metering.meter,
     log,
     microvmsDirectory: paths.microvms,
     dozeMs: DOZE_MS,
@@ -118,7 +121,7 @@ async function openMachines(house: House, { engine, slots, link }: MemoryHost, g
   const { architecture } = engine.capabilities;
   const builder = await openBuilder(house);
   const builds = new BuildQueue({ store, builder, paths, hostId: HOST_ID, architecture, egressOf, log });
-  return { supervisor, builds };
+  return { supervisor, builds, metering };
 }
 
 /** Reads the artifact with the build role, as a real build begins; what follows is made up. */

@@ -7,6 +7,7 @@ import {
   type Engine,
   type Machine,
   type MachineHandle,
+  type MachineReading,
   type RestoreSpec,
   type TemplateFiles,
 } from "../../src/engine/engine.ts";
@@ -49,6 +50,16 @@ export class MemoryEngine implements Engine {
     const machine = this.machines.get(handle.pid);
     if (machine === undefined || machine.phase === "gone") return undefined;
     return { machine, state: machine.phase };
+  }
+
+  read(handle: MachineHandle): MachineReading | undefined {
+    const machine = this.machines.get(handle.pid);
+    if (machine === undefined || machine.phase === "gone") return undefined;
+    return { cpuSeconds: machine.cpuSeconds, residentBytes: machine.guestBytes };
+  }
+
+  async guestBytes(handle: MachineHandle): Promise<number> {
+    return this.machines.get(handle.pid)?.guestBytes ?? 0;
   }
 
   async killStrays(directory: string, keep: ReadonlySet<number>): Promise<void> {
@@ -109,6 +120,9 @@ export class MemoryMachine implements Machine {
   phase: Phase = "incoming";
   /** Requests served, as its memory knows it. */
   memory = 0;
+  /** What it has used and holds; tests set it. */
+  cpuSeconds = 0;
+  guestBytes = 0;
   readonly #engine: MemoryEngine;
   #onExit: () => void = () => {};
 
@@ -146,10 +160,6 @@ export class MemoryMachine implements Machine {
 
   #mustLive(): void {
     if (this.phase === "gone") throw new Error("the monitor is gone");
-  }
-
-  async stats() {
-    return { privateBytes: 0, cpuSeconds: 0 };
   }
 
   async kill(): Promise<void> {

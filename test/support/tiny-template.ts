@@ -1,10 +1,11 @@
 import { join } from "node:path";
-import type { TemplateFiles } from "../../src/engine/engine.ts";
+import type { MachineShape, TemplateFiles } from "../../src/engine/engine.ts";
 import type { GuestLink } from "../../src/guest-link/guest-link.ts";
 import { eventually } from "./eventually.ts";
 import { TINY_CONTAINER, TINY_SHAPE, type useTinyGuest } from "./tiny-guest.ts";
 
 export interface BootTinyOptions {
+  readonly shape?: MachineShape;
   /** With the app running, before it is frozen. */
   readonly beforeSettling?: (link: GuestLink) => Promise<void>;
   readonly afterSettling?: (link: GuestLink) => Promise<void>;
@@ -13,13 +14,13 @@ export interface BootTinyOptions {
 /** Boots the tiny container and snapshots it once it answers. */
 export async function bootTiny(
   tiny: Awaited<ReturnType<typeof useTinyGuest>>,
-  { beforeSettling, afterSettling }: BootTinyOptions = {},
+  { shape = TINY_SHAPE, beforeSettling, afterSettling }: BootTinyOptions = {},
 ): Promise<TemplateFiles> {
   const directory = await tiny.directory("image");
   const { network, link } = await tiny.slot();
   const machine = await tiny.engine.boot({
     directory,
-    shape: TINY_SHAPE,
+    shape,
     rootfs: tiny.rootfs,
     upper: join(directory, "disk.upper"),
     network,
@@ -32,5 +33,5 @@ export async function bootTiny(
   await beforeSettling?.(link);
   await link.settle();
   await afterSettling?.(link);
-  return tiny.engine.snapshot(machine, directory, TINY_SHAPE);
+  return tiny.engine.snapshot(machine, directory, shape);
 }

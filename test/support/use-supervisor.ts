@@ -13,6 +13,9 @@ import type { IdlePolicy, MicrovmView, RunRequest } from "../../src/lifecycle/mi
 import type { LogDestinations } from "../../src/logs/log-destination.ts";
 import type { EgressPolicy } from "../../src/model/egress-policy.ts";
 import type { HookSettings } from "../../src/model/hooks.ts";
+import { Meter } from "../../src/metering/meter.ts";
+import { servicePrices } from "../../src/model/prices.ts";
+import { must } from "../../src/util/assert.ts";
 import { microvmStore, type MicrovmStore } from "../../src/store/microvm-store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -153,12 +156,22 @@ export async function useSupervisor({ hooks, dozeMs = 60_000, capacity, logs }: 
     };
   };
   let nextSlot = FIRST_SLOT;
+  let meter: Meter | undefined;
   const log = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
   const rows = failingStore(microvmStore(store));
   const slots = {
     acquire: async () => lease(nextSlot++),
     adopt: (number: number) => (leased.has(number) ? lease(number) : undefined),
   };
+  const newMeter = () =>
+    (meter = new Meter({
+      store,
+      engine,
+      log: log as never,
+      hostId: "h",
+      microvmsDirectory: join(home, "microvms"),
+      pricesOf: servicePrices,
+    }));
   const restart = (gate: Gate = OPEN_GATE) => {
     adopted.clear();
     return new MicrovmSupervisor({
@@ -167,6 +180,7 @@ export async function useSupervisor({ hooks, dozeMs = 60_000, capacity, logs }: 
       openLink: () => gated(guest.link, gate),
       egressOf: async () => connectors.policy,
       store: gated(rows.store, gate),
+      meter: newMeter(),
       logs: logs?.(),
       capacity,
       log: log as never,
@@ -180,7 +194,22 @@ export async function useSupervisor({ hooks, dozeMs = 60_000, capacity, logs }: 
   await supervisor.recover();
   const directoryOf = (view: MicrovmView) => join(home, "microvms", view.microvmId);
   const isSlotInUse = (number: number) => adopted.has(number);
-  return { supervisor, engine, guest, leased, restart, log, rows, store, directoryOf, isSlotInUse, egress, connectors };
+  return {
+    supervisor,
+    engine,
+    guest,
+    leased,
+    restart,
+    log,
+    rows,
+    store,
+    directoryOf,
+    isSlotInUse,
+    egress,
+    connectors,
+    /** Of the server that was started last. */
+    meter: () => must(meter, "a meter"),
+  };
 }
 
 /** A full disk, by order: updates throw while `isFull`. */
@@ -189,9 +218,9 @@ function failingStore(store: MicrovmStore) {
     isFull: false,
     store: {
       ...store,
-      update: async (...[id, change]: Parameters<MicrovmStore["update"]>) => {
+      update: async (...[id, change, also]: Parameters<MicrovmStore["update"]>) => {
         if (state.isFull) throw new Error("database or disk is full");
-        await store.update(id, change);
+        await store.update(id, change, also);
       },
     },
   };

@@ -2,31 +2,18 @@ import { readdir, readFile, readlink } from "node:fs/promises";
 import { basename } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
+/** Fields of a stat file (proc(5)) from the third on: the name before may hold blanks and parentheses. */
+export function statFields(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
 /** Field 22 of /proc/PID/stat; undefined when there is no such process or all of it is a zombie. */
 export async function startTicksOf(pid: number): Promise<string | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  // The command name may hold blanks and parentheses; fields are counted after its closing one.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = statFields(stat);
   // A process whose first thread alone has ended, as a system-call filter may do to it, lives on in the others.
   const threads = Number(fields[17]);
   return fields[0] === "X" || (fields[0] === "Z" && threads <= 1) ? undefined : fields[19];
-}
-
-/** CPU time of a process in seconds, user and system. */
-export async function cpuSecondsOf(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
-}
-
-/** USER_HZ, fixed by the kernel's ABI. */
-const CLOCK_TICKS_PER_SECOND = 100;
-
-/** Resident bytes that no other process shares. */
-export async function privateBytesOf(pid: number): Promise<number> {
-  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8");
-  const kib = [...rollup.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].map((match) => Number(match[1]));
-  return kib.reduce((sum, value) => sum + value, 0) * 1024;
 }
 
 /** What a monitor says; the open file also tells which machine a process is, wherever its directory moved. */

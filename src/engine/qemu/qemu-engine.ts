@@ -12,6 +12,7 @@ import {
   type EngineCapabilities,
   type Machine,
   type MachineHandle,
+  type MachineReading,
   type RestoreSpec,
   type TemplateFiles,
 } from "../engine.ts";
@@ -30,6 +31,7 @@ import {
 import { checkDeviceState } from "./device-state.ts";
 import { DEVICE_STATE_URI, type FilesToInherit } from "./inherited-files.ts";
 import { kernelArguments } from "./kernel-arguments.ts";
+import { guestBytesOf, readMachine } from "./machine-reading.ts";
 import { probeBoot } from "./probe-boot.ts";
 import { endProcess, processesWorkingIn, startTicksOf } from "./process-identity.ts";
 import { QemuMachine, syncDirectory, type MachineTools } from "./qemu-machine.ts";
@@ -172,6 +174,14 @@ class QemuEngine implements Engine {
     const { status } = await qmp.execute<{ status: string }>("query-status");
     const state = status === "running" ? "running" : status === "inmigrate" ? "incoming" : "paused";
     return { machine: new QemuMachine(handle, qmp, this.#tools), state };
+  }
+
+  read(handle: MachineHandle): MachineReading | undefined {
+    return readMachine(handle);
+  }
+
+  guestBytes(handle: MachineHandle): Promise<number> {
+    return guestBytesOf(handle);
   }
 
   async killStrays(directory: string, keep: ReadonlySet<number>): Promise<void> {

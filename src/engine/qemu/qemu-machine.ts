@@ -2,12 +2,12 @@ import { constants } from "node:fs";
 import { open, rename, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../errors/app-error.ts";
-import { ENGINE_FILES, type Machine, type MachineHandle, type MachineStats, type SuspendResult } from "../engine.ts";
+import { ENGINE_FILES, type Machine, type MachineHandle, type SuspendResult } from "../engine.ts";
 import type { ControlGroups } from "../control-groups.ts";
 import type { DifferenceThread } from "../memory/difference-thread.ts";
 import { sealDeviceState } from "./device-state.ts";
 import { INHERITED, SCRATCH_FILE } from "./inherited-files.ts";
-import { cpuSecondsOf, endProcess, privateBytesOf, startTicksOf } from "./process-identity.ts";
+import { endProcess, startTicksOf } from "./process-identity.ts";
 import type { QmpClient } from "./qmp-client.ts";
 
 /** It is some 20 KB; a monitor that a guest has taken over may write anything. */
@@ -93,12 +93,6 @@ export class QemuMachine implements Machine {
     // The process works inside it and has its files open: both follow the rename.
     await rename(this.#handle.directory, directory);
     this.#handle = { ...this.#handle, directory };
-  }
-
-  async stats(): Promise<MachineStats> {
-    const { pid } = this.handle;
-    const [privateBytes, cpuSeconds] = await Promise.all([privateBytesOf(pid), cpuSecondsOf(pid)]);
-    return { privateBytes, cpuSeconds };
   }
 
   async noteWorkingSet(): Promise<void> {

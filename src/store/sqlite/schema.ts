@@ -76,4 +76,24 @@ CREATE INDEX image_builds_by_version ON image_builds (image_arn, version);
 CREATE INDEX microvms_by_start ON microvms (account_id, region, started_at, id);
 CREATE INDEX idempotency_by_age ON idempotency (created_at);
 `,
+  `
+CREATE TABLE usage_records (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, host_id TEXT NOT NULL, account_id TEXT NOT NULL, region TEXT NOT NULL,
+  kind TEXT NOT NULL, microvm_id TEXT, image_arn TEXT NOT NULL, image_version TEXT NOT NULL, baseline_mib INTEGER NOT NULL,
+  began_at INTEGER NOT NULL, metered_until INTEGER NOT NULL, ended_at INTEGER, process TEXT, cpu_seconds REAL NOT NULL DEFAULT 0,
+  running_seconds REAL NOT NULL DEFAULT 0, above_vcpu_seconds REAL NOT NULL DEFAULT 0, above_gb_seconds REAL NOT NULL DEFAULT 0,
+  read_bytes INTEGER NOT NULL DEFAULT 0, written_bytes INTEGER NOT NULL DEFAULT 0, stored_bytes INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX usage_records_by_microvm ON usage_records (microvm_id, id) WHERE microvm_id IS NOT NULL;
+CREATE INDEX usage_records_by_account ON usage_records (account_id, began_at);
+CREATE INDEX usage_records_open ON usage_records (kind) WHERE ended_at IS NULL;
+CREATE INDEX usage_records_by_end ON usage_records (ended_at) WHERE ended_at IS NOT NULL;
+INSERT INTO usage_records
+  (host_id, account_id, region, kind, image_arn, image_version, baseline_mib, began_at, metered_until, stored_bytes)
+SELECT b.host_id, i.account_id, i.region, 'image', b.image_arn, b.version, 0, b.created_at, b.created_at,
+  coalesce(json_extract(b.sizes_json, '$.memorySnapshotSizeInBytes'), 0) +
+  coalesce(json_extract(b.sizes_json, '$.codeInstallSizeInBytes'), 0) +
+  coalesce(json_extract(b.sizes_json, '$.diskSnapshotSizeInBytes'), 0)
+FROM image_builds b JOIN images i ON i.arn = b.image_arn WHERE b.state = 'SUCCESSFUL';
+`,
 ];

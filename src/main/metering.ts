@@ -1,0 +1,31 @@
+import { hostname } from "node:os";
+import type { Engine } from "../engine/engine.ts";
+import { Meter } from "../metering/meter.ts";
+import { createUsageReporter, type UsageReporter } from "../metering/usage-report.ts";
+import { servicePrices, type PriceTable } from "../model/prices.ts";
+import { purgeUsage } from "../store/usage-store.ts";
+import type { House } from "./house.ts";
+
+const PURGE_INTERVAL_MS = 60 * 60 * 1000;
+const MS_PER_DAY = 24 * 60 * 60 * 1000;
+
+export interface Metering {
+  readonly meter: Meter;
+  readonly reporter: UsageReporter;
+}
+
+/** Counts what microVMs use, and forgets it when it is old. */
+export function openMetering(house: House, engine: Pick<Engine, "read" | "guestBytes">): Metering {
+  const { config, paths, store, log, cleanup } = house;
+  const { prices } = config;
+  const pricesOf: (region: string) => PriceTable = prices === null ? servicePrices : () => prices;
+  const meter = new Meter({ store, engine, log, hostId: hostname(), microvmsDirectory: paths.microvms, pricesOf });
+  cleanup.add(() => meter.close());
+  const purge = setInterval(() => {
+    purgeUsage(store.db, Date.now() - config.usageRetentionDays * MS_PER_DAY).catch((err: unknown) =>
+      log.error({ err }, "old usage records could not be removed"),
+    );
+  }, PURGE_INTERVAL_MS);
+  cleanup.add(async () => clearInterval(purge));
+  return { meter, reporter: createUsageReporter({ store, pricesOf, flush: () => meter.flush() }) };
+}
