@@ -82,8 +82,7 @@ export class Meter {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#arm();
-    await this.#sample();
-    await this.#save(true);
+    await this.#countAndSave(true);
   }
 
   #beginRun(row: MicrovmRow): MeterEntry {
@@ -146,11 +145,15 @@ export class Meter {
 
   async #tick(): Promise<void> {
     this.#ticks++;
+    await this.#countAndSave(this.#ticks % SAVE_ALL_EVERY === 0);
+    this.#arm();
+  }
+
+  async #countAndSave(isAll: boolean): Promise<void> {
     await this.#sample();
-    await this.#save(this.#ticks % SAVE_ALL_EVERY === 0).catch((err: unknown) =>
+    await this.#save(isAll).catch((err: unknown) =>
       this.#options.log.error({ err }, "usage could not be recorded; it is kept and tried again"),
     );
-    this.#arm();
   }
 
   async #sample(): Promise<void> {
