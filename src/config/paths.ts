@@ -19,6 +19,8 @@ export interface HomePaths {
   readonly preparedMachines: string;
   /** Empty; the root directory of the virtual machine monitors. */
   readonly jailRoot: string;
+  /** Monitors, kernels and agents that snapshots were made with. */
+  readonly engines: string;
   readonly buildWork: string;
   readonly containerStorage: string;
   readonly log: string;
@@ -41,6 +43,7 @@ export function homePaths(home: string): HomePaths {
     microvms: join(home, "microvms"),
     preparedMachines: join(home, "prepared"),
     jailRoot: join(home, "empty"),
+    engines: join(home, "engines"),
     buildWork: join(home, "builds"),
     containerStorage: join(home, "containers"),
     log: join(home, "catnap.log"),

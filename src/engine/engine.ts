@@ -8,7 +8,7 @@
 export interface EngineCapabilities {
   /** "kvm" or "tcg" with qemu; chosen by a timed probe, never by the existence of a device file. */
   readonly acceleration: "kvm" | "tcg";
-  /** Changes whenever a snapshot made before may not load any more (monitor version, kernel, machine type). */
+  /** Changes with everything that a snapshot holds or depends on: monitor, firmware, kernel, guest agent, machine type. */
   readonly fingerprint: string;
   readonly architecture: "X86_64" | "ARM_64";
   /** False where control groups are not ours to make: machines share memory and processors without bounds there. */
@@ -140,6 +140,13 @@ export interface Engine {
   read(handle: MachineHandle): MachineReading | undefined;
   /** Memory that the guest of a clone has touched and holds. Takes the kernel some milliseconds per gigabyte. */
   guestBytes(handle: MachineHandle): Promise<number>;
+  /**
+   * Whether machines of this template can be started here: with this engine, or with the one it was made with, which is
+   * kept as long as `keepOnly` names it.
+   */
+  canLoad(template: TemplateFiles): Promise<boolean>;
+  /** Forgets the engines that no template of these fingerprints needs. */
+  keepOnly(fingerprints: ReadonlySet<string>): Promise<void>;
   /** Ends every monitor process that works in `directory` or below, except the given ones. */
   killStrays(directory: string, keep: ReadonlySet<number>): Promise<void>;
 }

@@ -155,7 +155,7 @@ async function openEngine({ config, paths, log }: House): Promise<Engine> {
     tscMeter: at("tsc-khz"),
   };
   const jail = { launcher: at("vmm-launch"), readOnlyMemory: at("read-only-memory.so"), root: paths.jailRoot };
-  const engine = await openQemuEngine({ guest, acceleration: config.acceleration, jail });
+  const engine = await openQemuEngine({ guest, acceleration: config.acceleration, jail, engines: paths.engines });
   if (!engine.capabilities.boundsMachines)
     log.warn(
       "control groups cannot be made here, so microVMs share memory and processors without bounds; run the server where /sys/fs/cgroup is writable, for example in a systemd unit with Delegate=yes",

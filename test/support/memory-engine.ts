@@ -5,6 +5,7 @@ import {
   type AttachedMachine,
   type BootSpec,
   type Engine,
+  type EngineCapabilities,
   type Machine,
   type MachineHandle,
   type MachineReading,
@@ -16,12 +17,12 @@ type Phase = "running" | "paused" | "incoming" | "gone";
 
 /** An engine without machines, for unit tests of the lifecycle only: it records what was asked and can be told to fail. */
 export class MemoryEngine implements Engine {
-  readonly capabilities = {
+  capabilities: EngineCapabilities = {
     acceleration: "tcg",
     fingerprint: "test",
     architecture: "X86_64",
     boundsMachines: false,
-  } as const;
+  };
   readonly machines = new Map<number, MemoryMachine>();
   readonly calls: string[] = [];
   failNext: string | undefined;
@@ -33,7 +34,7 @@ export class MemoryEngine implements Engine {
 
   async snapshot(machine: Machine, directory: string, shape: TemplateFiles["shape"]): Promise<TemplateFiles> {
     await machine.kill();
-    return { directory, shape, fingerprint: "test" };
+    return { directory, shape, fingerprint: this.capabilities.fingerprint };
   }
 
   async restore(spec: RestoreSpec): Promise<Machine> {
@@ -60,6 +61,17 @@ export class MemoryEngine implements Engine {
 
   async guestBytes(handle: MachineHandle): Promise<number> {
     return this.machines.get(handle.pid)?.guestBytes ?? 0;
+  }
+
+  /** Fingerprints of templates that load, besides the present one. */
+  readonly kept = new Set<string>();
+
+  async canLoad({ fingerprint }: TemplateFiles): Promise<boolean> {
+    return fingerprint === this.capabilities.fingerprint || this.kept.has(fingerprint);
+  }
+
+  async keepOnly(fingerprints: ReadonlySet<string>): Promise<void> {
+    for (const one of this.kept) if (!fingerprints.has(one)) this.kept.delete(one);
   }
 
   async killStrays(directory: string, keep: ReadonlySet<number>): Promise<void> {

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import type { MachineShape, NetworkAttachment } from "../engine.ts";
 import type { Acceleration } from "./acceleration.ts";
 import { INHERITED, inheritedArguments } from "./inherited-files.ts";
 
@@ -11,28 +10,58 @@ export interface GuestFiles {
   readonly tscMeter: string;
 }
 
+/** What differs from machine to machine, as text. */
+export interface CommandLineValues {
+  readonly directory: string;
+  readonly memoryMiB: string;
+  readonly vcpus: string;
+  readonly memoryFile: string;
+  /** What confines the process needs of the memory's option. */
+  readonly memoryOption: string;
+  readonly tap: string;
+  readonly mac: string;
+  readonly kernel: string;
+  readonly initramfs: string;
+  readonly kernelArguments: string;
+}
+
 export interface CommandLineSpec {
   readonly acceleration: Acceleration;
-  readonly guest: GuestFiles;
-  readonly kernelArguments: string;
-  readonly directory: string;
-  readonly shape: MachineShape;
-  readonly memoryFile: string;
   /** Guest memory is the file itself (a template in the making) or a private copy-on-write view of it (a clone). */
   readonly memoryIs: "template" | "clone";
-  /** A clone that waits to be told to run. */
-  readonly isPaused?: boolean;
-  /** Arguments that confine the process, and what the memory's option needs for it. */
-  readonly jail: { readonly arguments: readonly string[]; readonly memoryOption: string };
-  readonly network: NetworkAttachment;
 }
 
 export const QMP_SOCKET = "qmp.sock";
 export const CONSOLE_LOG = "console.log";
 
-/** Arguments for qemu-system-…; a template and its clones must agree on everything that makes the virtual hardware. */
-export function commandLine(spec: CommandLineSpec): string[] {
-  const { shape, directory } = spec;
+/** The values' own names in braces: a command line made of them is kept, and filled in for each machine. */
+export const PLACEHOLDERS: CommandLineValues = {
+  directory: "{directory}",
+  memoryMiB: "{memoryMiB}",
+  vcpus: "{vcpus}",
+  memoryFile: "{memoryFile}",
+  memoryOption: "{memoryOption}",
+  tap: "{tap}",
+  mac: "{mac}",
+  kernel: "{kernel}",
+  initramfs: "{initramfs}",
+  kernelArguments: "{kernelArguments}",
+};
+
+/** Values are not looked into again. */
+export function fillIn(template: readonly string[], values: CommandLineValues): string[] {
+  return template.map((argument) =>
+    argument.replaceAll(/\{(\w+)\}/g, (whole, name: string) =>
+      Object.hasOwn(values, name) ? values[name as keyof CommandLineValues] : whole,
+    ),
+  );
+}
+
+/**
+ * Arguments for qemu-system-…; a template and its clones must agree on everything that makes the virtual hardware. What
+ * confines the process comes on top.
+ */
+export function commandLine(spec: CommandLineSpec, values: CommandLineValues): string[] {
   const isClone = spec.memoryIs === "clone";
   return [
     "-accel",
@@ -42,11 +71,11 @@ export function commandLine(spec: CommandLineSpec): string[] {
     "-M",
     "microvm,acpi=on,rtc=on,memory-backend=ram0",
     "-object",
-    `memory-backend-file,id=ram0,size=${shape.memoryMiB}M,mem-path=${spec.memoryFile},share=${isClone ? "off" : "on"},reserve=off${spec.jail.memoryOption}`,
+    `memory-backend-file,id=ram0,size=${values.memoryMiB}M,mem-path=${values.memoryFile},share=${isClone ? "off" : "on"},reserve=off${values.memoryOption}`,
     "-m",
-    String(shape.memoryMiB),
+    values.memoryMiB,
     "-smp",
-    String(shape.vcpus),
+    values.vcpus,
     "-nodefaults",
     "-no-user-config",
     "-display",
@@ -54,27 +83,25 @@ export function commandLine(spec: CommandLineSpec): string[] {
     "-no-reboot",
     // A guest writes its console without bound; only builds, whose console a person may need, keep it.
     "-serial",
-    isClone ? "null" : `file:${join(directory, CONSOLE_LOG)}`,
+    isClone ? "null" : `file:${join(values.directory, CONSOLE_LOG)}`,
     "-qmp",
-    `unix:${join(directory, QMP_SOCKET)},server=on,wait=off`,
+    `unix:${join(values.directory, QMP_SOCKET)},server=on,wait=off`,
     "-kernel",
-    spec.guest.kernel,
+    values.kernel,
     "-initrd",
-    spec.guest.initramfs,
+    values.initramfs,
     "-append",
-    spec.kernelArguments,
+    values.kernelArguments,
     ...drive("rootfs", "readonly=on"),
     ...drive("upper", isClone ? "discard=unmap,cache=unsafe" : "discard=unmap"),
     "-netdev",
-    `tap,id=n0,ifname=${spec.network.tap},script=no,downscript=no`,
+    `tap,id=n0,ifname=${values.tap},script=no,downscript=no`,
     "-device",
-    `virtio-net-device,netdev=n0,mac=${spec.network.mac},guest_announce=off`,
+    `virtio-net-device,netdev=n0,mac=${values.mac},guest_announce=off`,
     "-device",
     "virtio-rng-device",
     ...inheritedArguments,
-    ...spec.jail.arguments,
     ...(isClone ? ["-incoming", "defer", "-global", "migration.send-configuration=off"] : []),
-    ...(spec.isPaused ? ["-S"] : []),
   ];
 }
 

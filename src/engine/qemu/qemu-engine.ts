@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { open, rename, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { AppError } from "../../errors/app-error.ts";
 import { runCommand } from "../../util/run-command.ts";
@@ -13,25 +13,35 @@ import {
   type Machine,
   type MachineHandle,
   type MachineReading,
+  type MachineShape,
+  type NetworkAttachment,
   type RestoreSpec,
   type TemplateFiles,
 } from "../engine.ts";
 import { openControlGroups, type ControlGroups } from "../control-groups.ts";
 import { DifferenceThread } from "../memory/difference-thread.ts";
 import { chooseAcceleration, type Acceleration } from "./acceleration.ts";
-import { commandLine, QMP_SOCKET, type CommandLineSpec, type GuestFiles } from "./command-line.ts";
+import {
+  commandLine,
+  fillIn,
+  PLACEHOLDERS,
+  QMP_SOCKET,
+  type CommandLineValues,
+  type GuestFiles,
+} from "./command-line.ts";
 import {
   jailArguments,
   makeJailRoot,
-  parseMonitorVersion,
   readOnlyMemory,
   type JailFiles,
-  type MonitorVersion,
 } from "./jail.ts";
 import { checkDeviceState } from "./device-state.ts";
+import { EngineShelf, type UsableEngine } from "./engine-shelf.ts";
 import { DEVICE_STATE_URI, type FilesToInherit } from "./inherited-files.ts";
 import { kernelArguments } from "./kernel-arguments.ts";
 import { guestBytesOf, readMachine } from "./machine-reading.ts";
+import { INITRAMFS, KERNEL, type EngineDescription } from "./kept-engine.ts";
+import { findProgram, monitorParts } from "./monitor-parts.ts";
 import { probeBoot } from "./probe-boot.ts";
 import { endProcess, processesWorkingIn, startTicksOf } from "./process-identity.ts";
 import { QemuMachine, syncDirectory, type MachineTools } from "./qemu-machine.ts";
@@ -42,6 +52,8 @@ export interface QemuEngineOptions {
   readonly guest: GuestFiles;
   readonly acceleration: "auto" | Acceleration;
   readonly jail: JailFiles;
+  /** Where the engines of this home's snapshots are kept. */
+  readonly engines: string;
 }
 
 /** 2: device state is sealed. */
@@ -51,29 +63,49 @@ const POLL_MS = 5;
 
 /** The QEMU driver on this host: its acceleration is measured once, here. */
 export async function openQemuEngine(options: QemuEngineOptions): Promise<Engine> {
-  const program = process.arch === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64";
-  const { stdout: version } = await runCommand(program, ["--version"]);
-  const acceleration = await chooseAcceleration(options.acceleration, probeBoot(program, options.guest));
+  const { guest } = options;
+  const program = await findProgram(process.arch === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64");
+  const acceleration = await chooseAcceleration(options.acceleration, probeBoot(program, guest));
+  const shelf = await EngineShelf.open(options.engines, await describeHost(program, acceleration, guest));
   const groups = await openControlGroups();
   const capabilities: EngineCapabilities = {
     acceleration,
-    fingerprint: await fingerprint(version, acceleration, options.guest),
+    fingerprint: shelf.current.fingerprint,
     architecture: process.arch === "arm64" ? "ARM_64" : "X86_64",
     boundsMachines: groups.isAvailable,
   };
-  const append = await kernelArguments(acceleration, options.guest);
   await makeJailRoot(options.jail.root);
-  const monitor = { program, version: parseMonitorVersion(version), jail: options.jail, groups };
-  return new QemuEngine(monitor, { acceleration, guest: options.guest, kernelArguments: append }, capabilities);
+  const bootArguments = await kernelArguments(acceleration, guest);
+  return new QemuEngine({ shelf, jail: options.jail, groups, bootArguments }, capabilities);
 }
 
-/**
- * A snapshot loads only into the same monitor, kernel and virtual hardware. It brings its guest agent along, so that a
- * newer initramfs, which only boots read, changes nothing for it.
- */
-async function fingerprint(version: string, acceleration: Acceleration, guest: GuestFiles): Promise<string> {
+async function describeHost(
+  program: string,
+  acceleration: Acceleration,
+  guest: GuestFiles,
+): Promise<EngineDescription> {
+  const { stdout } = await runCommand(program, ["--version"]);
+  const version = stdout.split("\n")[0] ?? "";
+  const monitor = await monitorParts(program);
+  return {
+    acceleration,
+    version,
+    program: basename(program),
+    cloneArguments: commandLine({ acceleration, memoryIs: "clone" }, PLACEHOLDERS),
+    firmwarePlaces: monitor.places,
+    snapshotFormat: SNAPSHOT_FORMAT,
+    formerFingerprint: await formerFingerprint(version, acceleration, guest),
+    parts: [...monitor.parts, { name: KERNEL, from: guest.kernel }, { name: INITRAMFS, from: guest.initramfs }],
+  };
+}
+
+/** How templates that were made before engines were kept name the engine they fit. */
+async function formerFingerprint(version: string, acceleration: Acceleration, guest: GuestFiles): Promise<string> {
   const { size } = await stat(guest.kernel);
-  const parts = [version.split("\n")[0], hardwareOf(acceleration), size, SNAPSHOT_FORMAT];
+  const blank: { -readonly [name in keyof CommandLineValues]: string } = { ...PLACEHOLDERS, memoryMiB: "0", vcpus: "0" };
+  for (const name of ["directory", "memoryFile", "memoryOption", "tap", "mac"] as const) blank[name] = "";
+  for (const name of ["kernel", "initramfs", "kernelArguments"] as const) blank[name] = "";
+  const parts = [version, commandLine({ acceleration, memoryIs: "clone" }, blank), size, SNAPSHOT_FORMAT];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 }
 
@@ -82,27 +114,28 @@ async function whenLoaded(qmp: QmpClient): Promise<void> {
   while ((await qmp.execute<{ status: string }>("query-status")).status === "inmigrate") await setTimeout(POLL_MS);
 }
 
-/** All arguments that are not one machine's own. */
-function hardwareOf(acceleration: Acceleration): string[] {
-  return commandLine({
-    directory: "",
-    shape: { memoryMiB: 0, vcpus: 0 },
-    acceleration,
-    guest: { kernel: "", initramfs: "", tscMeter: "" },
-    kernelArguments: "",
-    memoryFile: "",
-    memoryIs: "clone",
-    jail: { arguments: [], memoryOption: "" },
-    network: { namespace: "", tap: "", mac: "", userId: 0 },
-  });
-}
-
-/** The program that runs machines, and what confines it. */
-interface Monitor {
-  readonly program: string;
-  readonly version: MonitorVersion;
+/** The programs that run machines, and what confines them. */
+interface Monitors {
+  readonly shelf: EngineShelf;
   readonly jail: JailFiles;
   readonly groups: ControlGroups;
+  /** Kernel command line of a boot; a clone's kernel has read its own. */
+  readonly bootArguments: string;
+}
+
+/** One machine to start. */
+interface LaunchRequest {
+  readonly engine: UsableEngine;
+  readonly template: readonly string[];
+  readonly directory: string;
+  readonly shape: MachineShape;
+  readonly memoryFile: string;
+  readonly isClone: boolean;
+  /** A clone that waits to be told to run. */
+  readonly isPaused?: boolean;
+  readonly network: NetworkAttachment;
+  readonly workingSet?: string;
+  readonly files: Omit<FilesToInherit, "directory">;
 }
 
 interface StartedInGroup extends StartedQemu {
@@ -111,32 +144,27 @@ interface StartedInGroup extends StartedQemu {
 
 class QemuEngine implements Engine {
   readonly capabilities: EngineCapabilities;
-  readonly #monitor: Monitor;
-  readonly #common: Pick<CommandLineSpec, "acceleration" | "guest" | "kernelArguments">;
+  readonly #monitors: Monitors;
   readonly #tools: MachineTools;
 
-  constructor(
-    monitor: Monitor,
-    common: Pick<CommandLineSpec, "acceleration" | "guest" | "kernelArguments">,
-    capabilities: EngineCapabilities,
-  ) {
-    this.#monitor = monitor;
-    this.#common = common;
-    this.#tools = { differences: new DifferenceThread(), groups: monitor.groups };
+  constructor(monitors: Monitors, capabilities: EngineCapabilities) {
+    this.#monitors = monitors;
+    this.#tools = { differences: new DifferenceThread(), groups: monitors.groups };
     this.#tools.differences.warmUp();
     this.capabilities = capabilities;
   }
 
   async boot(spec: BootSpec): Promise<Machine> {
-    const started = await this.#launch(
-      {
-        ...spec,
-        ...this.#common,
-        memoryFile: join(spec.directory, ENGINE_FILES.templateMemory),
-        memoryIs: "template",
-      },
-      { upper: spec.upper, rootfs: spec.rootfs },
-    );
+    const engine = this.#monitors.shelf.current;
+    const { acceleration } = engine;
+    const started = await this.#launch({
+      ...spec,
+      engine,
+      template: commandLine({ acceleration, memoryIs: "template" }, PLACEHOLDERS),
+      memoryFile: join(spec.directory, ENGINE_FILES.templateMemory),
+      isClone: false,
+      files: { upper: spec.upper, rootfs: spec.rootfs },
+    });
     return this.#machine(started, spec.directory, undefined);
   }
 
@@ -153,6 +181,7 @@ class QemuEngine implements Engine {
       if (machine.handle.directory !== directory) await rename(from, join(directory, name));
     }
     await syncDirectory(directory);
+    await syncDirectory(dirname(directory));
     return { directory, shape, fingerprint: this.capabilities.fingerprint };
   }
 
@@ -167,7 +196,7 @@ class QemuEngine implements Engine {
 
   async attach(handle: MachineHandle): Promise<AttachedMachine | undefined> {
     if ((await startTicksOf(handle.pid)) !== handle.startTicks) {
-      if (handle.controlGroup !== undefined) await this.#monitor.groups.remove(handle.controlGroup);
+      if (handle.controlGroup !== undefined) await this.#monitors.groups.remove(handle.controlGroup);
       return undefined;
     }
     const qmp = await QmpClient.open(join(handle.directory, QMP_SOCKET), { timeoutMs: ATTACH_TIMEOUT_MS });
@@ -187,74 +216,98 @@ class QemuEngine implements Engine {
   async killStrays(directory: string, keep: ReadonlySet<number>): Promise<void> {
     for (const pid of await processesWorkingIn(directory)) {
       if (keep.has(pid)) continue;
-      const group = await this.#monitor.groups.nameOf(pid);
+      const group = await this.#monitors.groups.nameOf(pid);
       await endProcess(pid);
-      if (group !== undefined) await this.#monitor.groups.remove(group);
+      if (group !== undefined) await this.#monitors.groups.remove(group);
     }
   }
 
+  async canLoad({ fingerprint }: TemplateFiles): Promise<boolean> {
+    return (await this.#monitors.shelf.find(fingerprint)) !== undefined;
+  }
+
+  keepOnly(fingerprints: ReadonlySet<string>): Promise<void> {
+    return this.#monitors.shelf.removeAllBut(fingerprints);
+  }
+
   async #startClone(spec: RestoreSpec, deviceState: string, difference: string | undefined): Promise<Machine> {
-    if (spec.template.fingerprint !== this.capabilities.fingerprint) {
+    const { template } = spec;
+    const engine = await this.#monitors.shelf.find(template.fingerprint);
+    if (engine === undefined) {
       throw new AppError("ERR_ENGINE_SNAPSHOT", {
-        message: "The snapshot was made by another version of the monitor or kernel; build the image again",
+        message: `The snapshot was made with another monitor or kernel (engine ${template.fingerprint}), which is not kept on this host or does not run here any more`,
       });
     }
     await checkDeviceState(deviceState);
-    const memoryFile = join(spec.template.directory, ENGINE_FILES.templateMemory);
-    const started = await this.#launch(
-      {
-        ...spec,
-        ...this.#common,
-        shape: spec.template.shape,
-        memoryFile,
-        memoryIs: "clone",
-        workingSet: join(difference === undefined ? spec.template.directory : spec.directory, ENGINE_FILES.workingSet),
-      },
-      { upper: join(spec.directory, ENGINE_FILES.upper), rootfs: spec.rootfs, deviceState },
-    );
+    const memoryFile = join(template.directory, ENGINE_FILES.templateMemory);
+    const started = await this.#launch({
+      ...spec,
+      engine,
+      template: engine.cloneArguments,
+      shape: template.shape,
+      memoryFile,
+      isClone: true,
+      workingSet: join(difference === undefined ? template.directory : spec.directory, ENGINE_FILES.workingSet),
+      files: { upper: join(spec.directory, ENGINE_FILES.upper), rootfs: spec.rootfs, deviceState },
+    });
     try {
-      await spec.onStarted?.(this.#machine(started, spec.directory, spec.template).handle);
+      await spec.onStarted?.(this.#machine(started, spec.directory, template).handle);
       // Devices check their queues in guest memory when they load, so the memory comes first.
       if (difference !== undefined) {
         await this.#tools.differences.run({ work: "load", pid: started.pid, base: memoryFile, file: difference });
       }
       const resumed = spec.isPaused ? whenLoaded(started.qmp) : started.qmp.nextEvent("RESUME");
       await Promise.all([started.qmp.execute("migrate-incoming", { uri: DEVICE_STATE_URI }), resumed]);
-      return this.#machine(started, spec.directory, spec.template);
+      return this.#machine(started, spec.directory, template);
     } catch (cause) {
-      await this.#machine(started, spec.directory, spec.template).kill();
+      await this.#machine(started, spec.directory, template).kill();
       throw cause;
     }
   }
 
-  async #launch(
-    spec: Omit<CommandLineSpec, "jail"> & { readonly workingSet?: string },
-    files: Omit<FilesToInherit, "directory">,
-  ): Promise<StartedInGroup> {
-    const { program, version, jail, groups } = this.#monitor;
-    const { userId, namespace } = spec.network;
-    const memory =
-      spec.memoryIs === "clone"
-        ? readOnlyMemory(version, { files: jail, memoryFile: spec.memoryFile })
-        : { option: "", environment: {} };
-    const confined = { arguments: jailArguments(version, { root: jail.root, userId }), memoryOption: memory.option };
-    const controlGroup = namespace;
-    const joined = await groups.make(controlGroup, spec.shape);
+  async #launch(request: LaunchRequest): Promise<StartedInGroup> {
+    const { jail, groups } = this.#monitors;
+    const { engine, directory, memoryFile, network, workingSet } = request;
+    const memory = request.isClone
+      ? readOnlyMemory(engine.version, { files: jail, memoryFile })
+      : { option: "", environment: {} };
+    const controlGroup = network.namespace;
+    const joined = await groups.make(controlGroup, request.shape);
     const started = await launchQemu({
       launcher: jail.launcher,
       groups: joined,
-      prefetch: spec.workingSet === undefined ? [] : [spec.memoryFile, spec.workingSet],
-      program,
-      args: commandLine({ ...spec, jail: confined }),
-      environment: memory.environment,
-      directory: spec.directory,
-      namespace,
-      files: { ...files, directory: spec.directory },
+      prefetch: workingSet === undefined ? [] : [memoryFile, workingSet],
+      program: engine.program,
+      args: [
+        ...engine.ownArguments,
+        ...fillIn(request.template, this.#values(request, memory.option)),
+        ...jailArguments(engine.version, { root: jail.root, userId: network.userId }),
+        ...(request.isPaused ? ["-S"] : []),
+      ],
+      environment: { ...engine.environment, ...memory.environment },
+      directory,
+      namespace: network.namespace,
+      files: { ...request.files, directory },
     }).catch(async (cause: unknown) => {
       await groups.remove(controlGroup);
       throw cause;
     });
     return { ...started, controlGroup };
+  }
+
+  #values({ engine, shape, directory, memoryFile, network }: LaunchRequest, memoryOption: string): CommandLineValues {
+    return {
+      directory,
+      memoryMiB: String(shape.memoryMiB),
+      vcpus: String(shape.vcpus),
+      memoryFile,
+      memoryOption,
+      tap: network.tap,
+      mac: network.mac,
+      kernel: engine.kernel,
+      initramfs: engine.initramfs,
+      kernelArguments: this.#monitors.bootArguments,
+    };
   }
 
   #machine({ qmp, ...process }: StartedInGroup, directory: string, template: TemplateFiles | undefined): QemuMachine {
