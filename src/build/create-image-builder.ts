@@ -21,7 +21,7 @@ import { buildContainer } from "./container-build.ts";
 import { makeRootfs, makeUpperDisk } from "./disk-images.ts";
 import { fetchArtifact } from "./fetch-artifact.ts";
 import { describeImage } from "./image-config.ts";
-import type { BuildOutcome, BuildRequest, ImageBuilder, SnapshotSizes } from "./image-builder.ts";
+import type { BuildOutcome, BuildRequest, BuiltImage, ImageBuilder, SnapshotSizes } from "./image-builder.ts";
 import { requireDockerfile, unpackArchive } from "./unpack-archive.ts";
 import { validateSnapshot } from "./validate-snapshot.ts";
 
@@ -34,7 +34,6 @@ export interface ImageBuilderTools extends Pick<BootTools, "engine" | "openLink"
   readonly log: Log;
 }
 
-export const BUILD_LOG = "build.log";
 /** For everything but the hooks, which have limits of their own. */
 const BUILD_LIMIT_MS = 30 * 60 * 1000;
 
@@ -45,14 +44,15 @@ export async function createImageBuilder(tools: ImageBuilderTools): Promise<Imag
   await buildah.removeLeftovers();
   await buildah.pruneWhenLow();
   await rm(tools.paths.buildWork, { recursive: true, force: true });
-  return { build: (request, signal) => runBuild(tools, buildah, request, signal) };
+  return {
+    build: (request, signal) => runBuild({ tools, buildah, request, signal }, (build) => build.run()),
+    renew: (request, image, signal) => runBuild({ tools, buildah, request, signal }, (build) => build.renew(image)),
+  };
 }
 
 async function runBuild(
-  tools: ImageBuilderTools,
-  buildah: Buildah,
-  request: BuildRequest,
-  signal: AbortSignal,
+  { tools, buildah, request, signal }: Pick<BuildParts, "tools" | "buildah" | "request" | "signal">,
+  phases: (build: Build) => Promise<BuildOutcome>,
 ): Promise<BuildOutcome> {
   const { ready = 0, validate = 0 } = request.hooks ?? {};
   const limitMs = BUILD_LIMIT_MS + (ready + validate) * 1000;
@@ -62,13 +62,14 @@ async function runBuild(
     mkdir(join(work, "context"), { recursive: true, mode: 0o700 }),
     mkdir(request.directory, { recursive: true, mode: 0o700 }),
   ]);
-  const log = new BuildLog(join(request.directory, BUILD_LOG), request.onLine);
+  const log = new BuildLog(request.logFile, request.onLine);
   const cleanup = new Cleanup();
   cleanup.add(() => rm(work, { recursive: true, force: true }));
   try {
-    return await new Build({ tools, buildah, request, log, work, signal: AbortSignal.any([signal, limit]) }).run();
+    const parts = { tools, buildah, request, log, work, signal: AbortSignal.any([signal, limit]) };
+    return await phases(new Build(parts));
   } catch (cause) {
-    cleanup.add(() => removeAllButLog(request.directory));
+    cleanup.add(() => removeAllBut(request.logFile, request.directory));
     const failure = explain(cause, limit.aborted ? limitMs : undefined);
     log.line(`failed: ${failure instanceof BuildFailure ? failure.reason : String(failure)}`);
     throw failure;
@@ -88,6 +89,9 @@ interface BuildParts {
   readonly signal: AbortSignal;
 }
 
+/** What a template is made of, beside the request. */
+type TemplateSource = Pick<BuiltImage, "rootfs" | "container" | "hooks">;
+
 /** One build: its phases in order. */
 class Build {
   readonly #parts: BuildParts;
@@ -103,7 +107,6 @@ class Build {
     log.line(`built for ${architecture}, the architecture of this host`);
     const others = request.architectures.filter((wanted) => wanted !== architecture);
     if (others.length > 0) log.line(`not for ${others.join(", ")}, which the image asks for`);
-    const tier = must(sizeTier(request.memoryMiB), `a size tier of ${request.memoryMiB} MiB`);
     const archive = join(work, "artifact.zip");
     const context = join(work, "context");
     // one name an image: only its last build's layers are kept for sure
@@ -130,11 +133,23 @@ class Build {
     );
     const image = await describeImage(buildah, imageId, request.environment);
     const container = { ...image.container, allCapabilities: request.allCapabilities };
-    const rootfs = await this.#phase("disk images", async () => {
-      await makeUpperDisk(tools.paths.emptyDisks, tier.diskBytes, join(request.directory, ENGINE_FILES.upper));
-      return makeRootfs(buildah, imageId, image.layers, tools.paths.rootfs);
-    });
-    const { hooks } = request;
+    const rootfs = await this.#phase("disk images", () =>
+      makeRootfs(buildah, imageId, image.layers, tools.paths.rootfs),
+    );
+    return this.#makeTemplate({ rootfs, container, hooks: request.hooks });
+  }
+
+  /** No artifact, no Dockerfile, no registry: what an image is was settled when it was built. */
+  renew({ rootfs, container, hooks }: BuiltImage): Promise<BuildOutcome> {
+    const { request, log } = this.#parts;
+    if (request.preface !== undefined) log.line(request.preface);
+    return this.#makeTemplate({ rootfs, container, hooks });
+  }
+
+  async #makeTemplate({ rootfs, container, hooks }: TemplateSource): Promise<BuildOutcome> {
+    const { tools, request, log, signal } = this.#parts;
+    const tier = must(sizeTier(request.memoryMiB), `a size tier of ${request.memoryMiB} MiB`);
+    await makeUpperDisk(tools.paths.emptyDisks, tier.diskBytes, join(request.directory, ENGINE_FILES.upper));
     const readyLimitMs = tools.config.readyTimeoutSeconds * 1000;
     const boot: BootTools = { ...tools, acquireSlot: () => this.#acquireSlot(), log, signal, readyLimitMs };
     const { template, isFrozen, outputOffset } = await tellInstalled(rootfs, async () => {
@@ -218,8 +233,8 @@ function explain(cause: unknown, overMs: number | undefined): unknown {
   return cause;
 }
 
-async function removeAllButLog(directory: string): Promise<void> {
+async function removeAllBut(kept: string, directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
-    if (name !== BUILD_LOG) await rm(join(directory, name), { recursive: true, force: true });
+    if (join(directory, name) !== kept) await rm(join(directory, name), { recursive: true, force: true });
   }
 }

@@ -12,6 +12,7 @@ import type { BuildRequest } from "./image-builder.ts";
 
 const REQUEST: BuildRequest = {
   buildId: "build-1",
+  logFile: "/none/build.log",
   architectures: [],
   egress: { kind: "internet" as const },
   imageName: "app",

@@ -25,8 +25,10 @@ export interface BuildRequest {
   readonly hooks?: HookSettings | undefined;
   /** Of the machines that the build starts; the steps of the Dockerfile have the host's network. */
   readonly egress: EgressPolicy;
-  /** Where the template's files and build.log go: `<home>/images/<build id>`. */
+  /** Where the template's files go. */
   readonly directory: string;
+  /** Kept also when the build fails; lines are added at its end. */
+  readonly logFile: string;
 }
 
 /** A built image: what RunMicrovm needs; stored as `template_json`. */
@@ -53,7 +55,10 @@ export interface BuildOutcome {
   readonly sizes: SnapshotSizes;
 }
 
-/** Takes one build from artifact to template; throws BuildFailure; leaves nothing behind but the log when it fails. */
+/** Throws BuildFailure; leaves nothing behind but the log when it fails. */
 export interface ImageBuilder {
+  /** Takes one build from artifact to template. */
   build(request: BuildRequest, signal: AbortSignal): Promise<BuildOutcome>;
+  /** Makes a template anew from what a build kept: its root file system and its container's configuration. */
+  renew(request: BuildRequest, image: BuiltImage, signal: AbortSignal): Promise<BuildOutcome>;
 }

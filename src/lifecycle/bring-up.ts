@@ -1,11 +1,12 @@
 import { AppError } from "../errors/app-error.ts";
+import type { BuiltImage } from "../build/image-builder.ts";
 import { discardDifference } from "../engine/engine-files.ts";
 import { wakeGuest } from "../guest-link/wake-guest.ts";
 import { must } from "../util/assert.ts";
 import { endMicrovm } from "./end-microvm.ts";
 import type { LifeBody } from "./life-body.ts";
 import { callLifeHook } from "./life-hooks.ts";
-import { loadTemplate } from "./life-context.ts";
+import { imageOf } from "./life-context.ts";
 import { startMachine, type RunningMachine, type StartRequest } from "./machine-starter.ts";
 import { viewOf, withoutPayload } from "./microvm-view.ts";
 import { STATE_REASONS } from "./state-reasons.ts";
@@ -13,7 +14,9 @@ import { STATE_REASONS } from "./state-reasons.ts";
 /** The first start, from the image's template. Ends the microVM when it does not come about. */
 export async function startFromTemplate(body: LifeBody): Promise<void> {
   try {
-    await startInTurn(body, "template");
+    // Before its turn comes: a snapshot that has to be made again takes seconds.
+    using lease = await body.context.templates.lease(body.record.row.build_id, body.hurry);
+    await startInTurn(body, { from: "template", image: lease.image });
     await greet(body, "run");
   } catch (cause) {
     body.context.log.error({ err: cause, microvmId: body.record.id }, "microVM did not start");
@@ -29,7 +32,7 @@ export async function wakeSleeper(body: LifeBody): Promise<void> {
   body.timers.wake();
   try {
     if (await wakeDozer(body)) await wakeGuest(must(body.running, "a dozing machine").link);
-    else await startInTurn(body, "sleeper");
+    else await startInTurn(body, { from: "sleeper", image: sleepersImage(body) });
     await greet(body, "resume");
   } catch (cause) {
     await sleepOn(body, cause);
@@ -71,27 +74,42 @@ export async function becomeRunning(body: LifeBody, running: RunningMachine): Pr
   body.followOutput(running);
 }
 
+type Source = Pick<StartRequest, "from" | "image">;
+
 /** A machine whose guest is awake. Starts that all go on at once would all take as long as the last of them. */
-async function startInTurn(body: LifeBody, from: StartRequest["from"]): Promise<void> {
+async function startInTurn(body: LifeBody, source: Source): Promise<void> {
   const start = async () => {
-    if (from === "template" && body.wantedEnd !== undefined)
+    if (source.from === "template" && body.wantedEnd !== undefined)
       throw new AppError("ERR_CANCELLED", { message: "It is to end before its turn to start has come" });
-    const running = await startRecorded(body, from);
+    const running = await startRecorded(body, source);
     body.hold(running);
     await wakeGuest(running.link);
   };
   await (body.context.starts?.run(start) ?? start());
 }
 
-async function startRecorded(body: LifeBody, from: StartRequest["from"]): Promise<RunningMachine> {
+async function startRecorded(body: LifeBody, source: Source): Promise<RunningMachine> {
   const { record, context } = body;
   return startMachine(context, {
     microvmId: record.id,
     buildId: record.row.build_id,
-    from,
+    ...source,
     egress: await context.egressOf(viewOf(record.row).egressNetworkConnectors),
-    onStarted: (machine) => record.update({ state: "PENDING", machine_json: JSON.stringify(machine) }),
+    onStarted: (machine) =>
+      record.update({
+        state: "PENDING",
+        machine_json: JSON.stringify(machine),
+        // A sleeper has it on record.
+        ...(source.from === "template" ? { image_json: JSON.stringify(source.image) } : {}),
+      }),
   });
+}
+
+function sleepersImage({ record }: LifeBody): BuiltImage {
+  const image = imageOf(record.row);
+  if (image === undefined)
+    throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "What this MicroVM was started from is not on record" });
+  return image;
 }
 
 /** The guest has its clock and randomness; now the app's hook, and only then traffic. */
@@ -134,9 +152,9 @@ async function sleepOn(body: LifeBody, cause: unknown): Promise<void> {
   body.timers.sleep(must(record.row.suspended_at, "a time of suspension"), record.row.parked === 1);
 }
 
-/** A damaged or missing snapshot stays so; one of another monitor version may fit again after a change back. */
+/** A damaged or missing snapshot stays so; one of an engine that is not here may fit again when that comes back. */
 async function isBeyondRepair({ context, record }: LifeBody, cause: unknown): Promise<boolean> {
   if (!(cause instanceof AppError) || cause.code !== "ERR_ENGINE_SNAPSHOT") return false;
-  const image = await loadTemplate(context, record.row.build_id).catch(() => undefined);
-  return image === undefined || image.template.fingerprint === context.engine.capabilities.fingerprint;
+  const image = imageOf(record.row);
+  return image === undefined || context.engine.canLoad(image.template);
 }

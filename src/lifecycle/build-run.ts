@@ -28,7 +28,7 @@ interface StoredSettings {
 export async function runBuild(work: ImageWork, buildId: string, signal: AbortSignal): Promise<void> {
   const build = await findBuild(work.store.db, buildId);
   if (!build || build.state === "SUCCESSFUL" || build.state === "FAILED") return;
-  const logged = await openLog(work, await buildRequest(work, build));
+  const logged = await openBuildLog(work, await buildRequest(work, build));
   const { request } = logged;
   await recordStart(work, build);
   try {
@@ -48,13 +48,13 @@ export async function runBuild(work: ImageWork, buildId: string, signal: AbortSi
 }
 
 /** A build, and where its version's request wants its lines. */
-interface AskedBuild {
+export interface AskedBuild {
   readonly request: BuildRequest;
   readonly logging: LoggingSetting | undefined;
 }
 
 /** The build's lines go to its log stream while it runs, written with the build role. */
-async function openLog(
+export async function openBuildLog(
   { logs, now, log }: ImageWork,
   { request, logging }: AskedBuild,
 ): Promise<{ readonly request: BuildRequest; close(): Promise<void> }> {
@@ -62,7 +62,7 @@ async function openLog(
   try {
     const opening = await logs?.open({ ...request, logging, roleArn, sourceArn, id, startedAt: new Date(now()) });
     const { delivery, refused } = opening ?? {};
-    const preface = refused === undefined ? undefined : `not written to CloudWatch Logs: ${refused}`;
+    const preface = refused === undefined ? request.preface : `not written to CloudWatch Logs: ${refused}`;
     return {
       request: { ...request, preface, onLine: (line) => void delivery?.note(line) },
       async close() {
@@ -76,7 +76,7 @@ async function openLog(
   }
 }
 
-async function buildRequest({ store, paths, egressOf }: ImageWork, build: BuildRow): Promise<AskedBuild> {
+export async function buildRequest({ store, paths, egressOf }: ImageWork, build: BuildRow): Promise<AskedBuild> {
   const row = await store.db
     .selectFrom("image_versions")
     .innerJoin("images", "images.arn", "image_versions.image_arn")
@@ -108,6 +108,7 @@ async function buildRequest({ store, paths, egressOf }: ImageWork, build: BuildR
     hooks: readHooks(settings.hooks),
     egress: await egressOf(settings.egressNetworkConnectors ?? []),
     directory: buildDirectory(paths, build.build_id),
+    logFile: join(buildDirectory(paths, build.build_id), "build.log"),
   };
   return { request, logging: settings.logging };
 }

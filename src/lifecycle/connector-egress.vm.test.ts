@@ -1,6 +1,7 @@
 import { basename, join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { useOutsideWorld, WORLD } from "../../test/support/outside-world.ts";
+import { plainTemplates } from "../../test/support/plain-templates.ts";
 import { useTinyGuest } from "../../test/support/tiny-guest.ts";
 import { bootTiny } from "../../test/support/tiny-template.ts";
 import { insertBuiltImage, knock, reaches, runRequest } from "../../test/support/use-supervisor.ts";
@@ -41,6 +42,7 @@ async function useHouse() {
   onTestFinished(() => prepared.close());
   const supervisor = new MicrovmSupervisor({
     engine: tiny.engine,
+    templates: plainTemplates(store),
     slots: tiny.pool,
     prepared,
     openLink: createGuestLink,

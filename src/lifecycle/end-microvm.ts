@@ -23,7 +23,13 @@ export async function endMicrovm(body: LifeBody, { reason: given, tellApp }: End
   await removeAllBut(body.directory, APP_LOG).catch((cause: unknown) =>
     context.log.warn({ err: cause, microvmId: record.id }, "files of an ended microVM could not be removed"),
   );
-  await record.tryUpdate({ state: "TERMINATED", terminated_at: Date.now(), machine_json: null, log_offset });
+  await record.tryUpdate({
+    state: "TERMINATED",
+    terminated_at: Date.now(),
+    machine_json: null,
+    image_json: null,
+    log_offset,
+  });
   context.log.info({ microvmId: record.id, reason }, "microVM ended");
 }
 

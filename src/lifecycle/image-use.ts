@@ -1,4 +1,4 @@
-/** Images that a RunMicrovm under way is about to use: closes the gap between its lookup and the microVM's row. */
+/** Images, or builds, that a run under way is about to use: closes the gap between their lookup and the microVM's row. */
 export class ImageUse {
   readonly #byImage = new Map<string, number>();
 
@@ -10,6 +10,10 @@ export class ImageUse {
 
   count(imageArn: string): number {
     return this.#byImage.get(imageArn) ?? 0;
+  }
+
+  get isAny(): boolean {
+    return this.#byImage.size > 0;
   }
 
   #end(imageArn: string): void {

@@ -9,11 +9,22 @@ import type { Log } from "../observability/log.ts";
 import type { Turns } from "../util/turns.ts";
 import type { HostCapacity } from "./host-capacity.ts";
 import type { PreparedMachines } from "./prepared-machines.ts";
-import type { MicrovmStore } from "../store/microvm-store.ts";
+import type { MicrovmRow, MicrovmStore } from "../store/microvm-store.ts";
+
+/** Templates of builds, of which the present engine can start clones. */
+export interface Templates {
+  /** The build's template, kept as it is until the lease is disposed; made again first where that is needed. */
+  lease(buildId: string, signal: AbortSignal): Promise<TemplateLease>;
+}
+
+export interface TemplateLease extends Disposable {
+  readonly image: BuiltImage;
+}
 
 /** What every life needs from the house; injected once. */
 export interface LifeContext {
   readonly engine: Engine;
+  readonly templates: Templates;
   readonly slots: { acquire(): Promise<SlotLease>; adopt(number: number): SlotLease | undefined };
   /** Aborted when the server goes down: what sleeps then sleeps on. */
   readonly goingDown?: AbortSignal;
@@ -43,8 +54,7 @@ export interface StoredMachine {
   readonly handle: MachineHandle;
 }
 
-/** `template_json` of the build a microVM was run from. */
-export async function loadTemplate(context: LifeContext, buildId: string): Promise<BuiltImage | undefined> {
-  const json = await context.store.templateOf(buildId);
-  return json === undefined ? undefined : (JSON.parse(json) as BuiltImage);
+/** What a microVM was started from; undefined before its first start. */
+export function imageOf({ image_json: json }: Pick<MicrovmRow, "image_json">): BuiltImage | undefined {
+  return json === null ? undefined : (JSON.parse(json) as BuiltImage);
 }

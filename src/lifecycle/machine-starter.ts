@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { AppError } from "../errors/app-error.ts";
 import { makeCloneDirectory } from "../engine/clone-directory.ts";
 import type { Machine, RestoreSpec } from "../engine/engine.ts";
 import type { GuestLink } from "../guest-link/guest-link.ts";
@@ -8,7 +7,7 @@ import type { HookSettings } from "../model/hooks.ts";
 import type { EgressPolicy } from "../model/egress-policy.ts";
 import type { SlotLease } from "../network/slot-pool.ts";
 import type { PreparedMachine } from "./prepared-machines.ts";
-import { loadTemplate, type LifeContext, type StoredMachine } from "./life-context.ts";
+import type { LifeContext, StoredMachine } from "./life-context.ts";
 
 export interface RunningMachine {
   readonly machine: Machine;
@@ -23,6 +22,8 @@ export interface RunningMachine {
 export interface StartRequest {
   readonly microvmId: string;
   readonly buildId: string;
+  /** What it is started from, or was. */
+  readonly image: BuiltImage;
   /** A new clone of the template, or the sleeper in the microVM's directory. */
   readonly from: "template" | "sleeper";
   /** Bound before the guest runs: its slot is another one at every start. */
@@ -34,28 +35,22 @@ export interface StartRequest {
 /** Starts a machine; its guest runs on from the snapshot but has not been woken. Throws and leaves no process and no slot. */
 export async function startMachine(context: LifeContext, request: StartRequest): Promise<RunningMachine> {
   const directory = join(context.microvmsDirectory, request.microvmId);
-  const image = await loadTemplate(context, request.buildId);
-  if (image === undefined)
-    throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "The image version this microVM was run from is gone" });
   const isClone = request.from === "template";
   // A new microVM was admitted before it was recorded.
   const room = isClone ? undefined : await context.capacity?.admit();
   try {
-    return await startAdmitted(context, request, { image, directory });
+    return await startAdmitted(context, request, directory);
   } finally {
     room?.release();
   }
 }
 
-async function startAdmitted(
-  context: LifeContext,
-  request: StartRequest,
-  { image, directory }: { image: BuiltImage; directory: string },
-): Promise<RunningMachine> {
+async function startAdmitted(context: LifeContext, request: StartRequest, directory: string): Promise<RunningMachine> {
+  const { image } = request;
   const isClone = request.from === "template";
   const prepared = isClone ? context.prepared?.take(request.buildId, image) : undefined;
   if (prepared !== undefined) {
-    const started = await startPrepared(context, request, { prepared, image, directory });
+    const started = await startPrepared(context, request, { prepared, directory });
     if (started !== undefined) return started;
   }
   const [slot, made] = await Promise.allSettled([
@@ -90,7 +85,7 @@ export function ofImage(image: BuiltImage | undefined): Pick<RunningMachine, "ho
 async function startPrepared(
   context: LifeContext,
   request: StartRequest,
-  { prepared, image, directory }: { prepared: PreparedMachine; image: BuiltImage; directory: string },
+  { prepared, directory }: { prepared: PreparedMachine; directory: string },
 ): Promise<RunningMachine | undefined> {
   const { machine, slot } = prepared;
   try {
@@ -98,7 +93,7 @@ async function startPrepared(
     await machine.moveTo(directory);
     await request.onStarted({ slot: slot.number, handle: machine.handle });
     await machine.unpause();
-    return { machine, slot, link: context.openLink(slot.guest), ...ofImage(image) };
+    return { machine, slot, link: context.openLink(slot.guest), ...ofImage(request.image) };
   } catch (err) {
     context.log.warn({ err, microvmId: request.microvmId }, "a prepared machine could not be used; another is started");
     await machine.kill();

@@ -81,6 +81,7 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
       endpoint: `${label}${this.#options.endpointSuffix(request.region)}`,
       request_json: storeRequest(request),
       machine_json: null,
+      image_json: null,
       log_offset: 0,
       parked: 0,
       last_activity_at: now,

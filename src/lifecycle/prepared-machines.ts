@@ -72,7 +72,13 @@ export class PreparedMachines {
   /** A machine of the build's image, or none; either way the next run is likely to find one. */
   take(buildId: string, image: BuiltImage): PreparedMachine | undefined {
     if (this.#isClosed || this.#options.perImage === 0) return undefined;
-    const shelf = this.#shelves.get(buildId) ?? this.#newShelf(buildId, image);
+    let shelf = this.#shelves.get(buildId);
+    if (shelf !== undefined && shelf.image.template.directory !== image.template.directory) {
+      // Of a template that another has replaced since.
+      this.release(buildId).catch((err: unknown) => this.#options.log.warn({ err }, "a prepared machine did not end"));
+      shelf = undefined;
+    }
+    shelf ??= this.#newShelf(buildId, image);
     const taken = shelf.ready.shift();
     this.#schedule(buildId, shelf);
     return taken;

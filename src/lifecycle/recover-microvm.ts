@@ -8,7 +8,7 @@ import { isEgressChangeable } from "./connector-egress.ts";
 import { endMicrovm } from "./end-microvm.ts";
 import { passSuspendHook, saveToDisk } from "./fall-asleep.ts";
 import type { LifeBody } from "./life-body.ts";
-import { loadTemplate, type StoredMachine } from "./life-context.ts";
+import { imageOf, type StoredMachine } from "./life-context.ts";
 import { viewOf } from "./microvm-view.ts";
 import { ofImage } from "./machine-starter.ts";
 import { STATE_REASONS } from "./state-reasons.ts";
@@ -106,10 +106,9 @@ async function reattach(body: LifeBody): Promise<Found> {
   const slot = context.slots.adopt(number);
   const attached = await attachPatiently(body, handle);
   if (slot !== undefined && attached !== undefined && attached.state !== "incoming") {
-    const image = await loadTemplate(context, record.row.build_id);
     const connectors = viewOf(record.row).egressNetworkConnectors;
     if (isEgressChangeable(connectors)) await slot.setEgress(await context.egressOf(connectors)); // since the crash
-    body.hold({ machine: attached.machine, slot, link: context.openLink(slot.guest), ...ofImage(image) });
+    body.hold({ machine: attached.machine, slot, link: context.openLink(slot.guest), ...ofImage(imageOf(record.row)) });
     return attached.state;
   }
   await context.engine.killStrays(body.directory, new Set());

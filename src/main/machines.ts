@@ -1,6 +1,7 @@
 import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import { createRoleAuthorizer } from "../auth/authorizer-roles.ts";
+import type { ImageBuilder } from "../build/image-builder.ts";
 import { createImageBuilder } from "../build/create-image-builder.ts";
 import type { Engine } from "../engine/engine.ts";
 import { openQemuEngine } from "../engine/qemu/qemu-engine.ts";
@@ -11,6 +12,7 @@ import { HostCapacity } from "../lifecycle/host-capacity.ts";
 import type { LifeContext } from "../lifecycle/life-context.ts";
 import { MicrovmSupervisor } from "../lifecycle/microvm-supervisor.ts";
 import { PreparedMachines } from "../lifecycle/prepared-machines.ts";
+import { TemplateKeeper } from "../lifecycle/template-keeper.ts";
 import { openSlotPool, type SlotPool } from "../network/slot-pool.ts";
 import { createLogDestinations, type LogDestinations } from "../logs/log-destination.ts";
 import { removeOldEvents } from "../logs/log-retention.ts";
@@ -31,6 +33,7 @@ export interface Machines {
   readonly engine: Engine;
   readonly supervisor: MicrovmSupervisor;
   readonly builds: BuildQueue;
+  readonly templates: TemplateKeeper;
   readonly slots: SlotPool;
   readonly metering: Metering;
 }
@@ -50,16 +53,23 @@ export async function openMachines(
   const capacity = new HostCapacity({ reserveMiB: config.memoryReserveMiB });
   const prepared = openPrepared(house, { engine, slots, capacity });
   const egressOf = createEgressResolver({ store: house.store, subnets: config.subnets });
-  const { meter } = metering;
-  const supervisor = openSupervisor(house, { engine, slots, prepared, capacity, egressOf, logs, meter, endpointPort });
-  const builds = await openBuilds(house, { engine, slots, prepared, egressOf, logs });
+  const builder = await openBuilder(house, { engine, slots });
+  const parts = { engine, slots, prepared, egressOf, logs, builder };
+  const templates = openTemplates(house, parts);
+  const supervisor = openSupervisor(house, { ...parts, templates, capacity, meter: metering.meter, endpointPort });
+  const builds = openBuilds(house, { ...parts, templates });
   await engine.killStrays(paths.images, new Set()); // machines of builds that a crash interrupted
   await prepared.recover();
   await supervisor.recover();
   await slots.removeOrphans();
-  const expiry = setInterval(() => void supervisor.removeExpired(), EXPIRY_INTERVAL_MS);
+  const expiry = setInterval(() => {
+    void supervisor.removeExpired();
+    templates
+      .sweep()
+      .catch((err: unknown) => house.log.warn({ err }, "old templates could not be removed; it is tried again"));
+  }, EXPIRY_INTERVAL_MS);
   cleanup.add(async () => clearInterval(expiry));
-  return { engine, supervisor, builds, slots, metering };
+  return { engine, supervisor, builds, templates, slots, metering };
 }
 
 interface Parts {
@@ -68,6 +78,12 @@ interface Parts {
   readonly slots: SlotPool;
   readonly prepared: PreparedMachines;
   readonly logs: LogDestinations;
+  readonly builder: ImageBuilder;
+}
+
+/** What templates, builds and removals have in common. */
+interface ImageParts extends Parts {
+  readonly templates: TemplateKeeper;
 }
 
 /** Where output goes, and what keeps it from growing without end. */
@@ -102,7 +118,10 @@ function openPrepared(
 
 function openSupervisor(
   { config, paths, log, store }: House,
-  { endpointPort, ...parts }: Parts & { endpointPort: () => number; capacity: HostCapacity; meter: Metering["meter"] },
+  {
+    endpointPort,
+    ...parts
+  }: ImageParts & { endpointPort: () => number; capacity: HostCapacity; meter: Metering["meter"] },
 ): MicrovmSupervisor {
   return new MicrovmSupervisor({
     ...parts,
@@ -120,9 +139,9 @@ function openSupervisor(
   });
 }
 
-async function openBuilds(house: House, { engine, slots, prepared, egressOf, logs }: Parts): Promise<BuildQueue> {
-  const { config, paths, log, store, cleanup } = house;
-  const builder = await createImageBuilder({
+async function openBuilder(house: House, { engine, slots }: Pick<Parts, "engine" | "slots">): Promise<ImageBuilder> {
+  const { config, paths, log, store } = house;
+  return createImageBuilder({
     engine,
     acquireSlot: () => slots.acquire(),
     openLink: createGuestLink,
@@ -132,15 +151,36 @@ async function openBuilds(house: House, { engine, slots, prepared, egressOf, log
     objects: await openArtifactObjects(house),
     authorizer: createRoleAuthorizer({ store }),
   });
-  const builds = new BuildQueue({
+}
+
+function openTemplates({ paths, log, store, cleanup }: House, { prepared, ...parts }: Parts): TemplateKeeper {
+  const templates = new TemplateKeeper({
+    ...parts,
     store,
-    builder,
+    paths,
+    hostId: hostname(),
+    releaseTemplate: (buildId) => prepared.release(buildId),
+    log,
+    now: Date.now,
+  });
+  cleanup.add(() => templates.stop());
+  return templates;
+}
+
+function openBuilds(
+  { paths, log, store, cleanup }: House,
+  { templates, prepared, engine, ...parts }: ImageParts,
+): BuildQueue {
+  const builds = new BuildQueue({
+    ...parts,
+    store,
     paths,
     hostId: hostname(),
     architecture: engine.capabilities.architecture,
-    egressOf,
-    releaseTemplate: (buildId) => prepared.release(buildId),
-    logs,
+    async releaseTemplate(buildId) {
+      await templates.release(buildId);
+      await prepared.release(buildId);
+    },
     log,
   });
   cleanup.add(() => builds.stop());

@@ -45,6 +45,7 @@ async function open(house: House): Promise<RunningServer> {
   endpointPort = endpoints.port;
   const api = await openApi(house, machines, { access, tokens: endpoints.tokens, lastPorts });
   await machines.builds.recover();
+  const renewing = await machines.templates.start();
   const { region, accountId, domain, bind } = house.config;
   const info: ServerInfo = {
     pid: process.pid,
@@ -56,6 +57,7 @@ async function open(house: House): Promise<RunningServer> {
     caBundle: endpoints.caBundle,
     credentials: access.bootstrapKey.file,
     acceleration: machines.engine.capabilities.acceleration,
+    renewing,
   };
   // In one piece: the command that started this server is reading it.
   await writeFileDurably(paths.serverInfo, `${JSON.stringify(info, null, 2)}\n`, 0o600);
@@ -64,6 +66,7 @@ async function open(house: House): Promise<RunningServer> {
     async stop() {
       log.info("going down");
       await machines.builds.stop();
+      await machines.templates.stop();
       await machines.supervisor.goDown();
       for (const error of await cleanup.run()) log.warn({ err: error }, "a part did not end cleanly");
       log.info("Catnap is down");

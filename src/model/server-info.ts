@@ -9,4 +9,6 @@ export interface ServerInfo {
   readonly caBundle: string;
   readonly credentials: string;
   readonly acceleration: string;
+  /** Images that it has snapshotted again since it started, because the engine of the host has changed. */
+  readonly renewing: number;
 }

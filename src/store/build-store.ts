@@ -49,6 +49,44 @@ export async function updateBuild(
   await db.updateTable("image_builds").set(change).where("build_id", "=", buildId).execute();
 }
 
+/** Puts another template in the place of `was`; false when the build has another by now, or is gone. */
+export async function replaceTemplate(
+  db: Kysely<Database>,
+  buildId: string,
+  { was, ...change }: { was: string; template_json: string; sizes_json: string },
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable("image_builds")
+    .set(change)
+    .where("build_id", "=", buildId)
+    .where("template_json", "=", was)
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows > 0n;
+}
+
+/** Templates of this host that may be run, newest version first. */
+export async function listRunnableTemplates(
+  db: Kysely<Database>,
+  hostId: string,
+): Promise<{ buildId: string; templateJson: string }[]> {
+  const rows = await db
+    .selectFrom("image_builds")
+    .innerJoin("image_versions", (join) =>
+      join
+        .onRef("image_versions.image_arn", "=", "image_builds.image_arn")
+        .onRef("image_versions.version", "=", "image_builds.version"),
+    )
+    .select(["build_id", "template_json"])
+    .where("host_id", "=", hostId)
+    .where("image_builds.state", "=", "SUCCESSFUL")
+    .where("image_versions.status", "=", "ACTIVE")
+    .orderBy("image_builds.created_at", "desc")
+    .execute();
+  return rows.flatMap((row) =>
+    row.template_json === null ? [] : [{ buildId: row.build_id, templateJson: row.template_json }],
+  );
+}
+
 /** What every build on record was made into; rootfs files are shared, so a deletion asks who else refers to one. */
 export async function listTemplates(db: Kysely<Database>): Promise<{ buildId: string; templateJson: string }[]> {
   const rows = await db

@@ -85,13 +85,14 @@ export function microvmStore({ db }: Store) {
         .where("state", "=", "TERMINATED")
         .execute();
     },
-    async templateOf(buildId: string): Promise<string | undefined> {
-      const row = await db
-        .selectFrom("image_builds")
-        .select("template_json")
-        .where("build_id", "=", buildId)
-        .executeTakeFirst();
-      return row?.template_json ?? undefined;
+    /** What live microVMs were started from, by state. */
+    async listImages(): Promise<Pick<MicrovmRow, "state" | "image_json">[]> {
+      return db
+        .selectFrom("microvms")
+        .select(["state", "image_json"])
+        .where("state", "!=", "TERMINATED")
+        .where("image_json", "is not", null)
+        .execute();
     },
   };
 }

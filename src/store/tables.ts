@@ -67,6 +67,11 @@ export interface Database {
     request_json: string;
     /** Slot number and MachineHandle while a process exists. */
     machine_json: string | null;
+    /**
+     * The build's `template_json` as it was when this microVM was started: its memory is a difference to that very
+     * template. Null before the first start and after the end.
+     */
+    image_json: string | null;
     log_offset: Generated<number>;
     /** 1 while a microVM that ran sleeps only because the server went down: the next start wakes it. */
     parked: Generated<number>;

@@ -26,6 +26,7 @@ import type { Store } from "../../src/store/store.ts";
 import { Cleanup } from "../../src/util/cleanup.ts";
 import { gated, type Gate } from "./gated.ts";
 import { MemoryHost } from "./memory-host.ts";
+import { plainTemplates } from "./plain-templates.ts";
 import { ScriptedBuilder } from "./scripted-builder.ts";
 
 const DOZE_MS = 600_000;
@@ -107,6 +108,7 @@ async function openMachines(house: House, { engine, slots, link }: MemoryHost, g
   const metering = openMetering(house, engine);
   const supervisor = new MicrovmSupervisor({
     engine: gated(engine, gate),
+    templates: plainTemplates(store),
     slots: gated(slots, gate),
     openLink: () => gated(link, gate),
     egressOf,

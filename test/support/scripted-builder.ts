@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { BuildOutcome, BuildRequest, ImageBuilder } from "../../src/build/image-builder.ts";
+import type { BuildOutcome, BuildRequest, BuiltImage, ImageBuilder } from "../../src/build/image-builder.ts";
 import { ENGINE_FILES } from "../../src/engine/engine.ts";
 
 /** Builds by the test's word: writes the files a build leaves, or throws. */
@@ -9,6 +9,8 @@ export class ScriptedBuilder implements ImageBuilder {
   /** Content address of the rootfs of the next builds. */
   rootfsName = "sha256-a";
   next: (request: BuildRequest, signal: AbortSignal) => Promise<void> = async () => {};
+  /** Of the engine that its templates are made with. */
+  fingerprint = "test";
   readonly #rootfs: string;
 
   constructor(rootfs: string) {
@@ -21,12 +23,22 @@ export class ScriptedBuilder implements ImageBuilder {
     const rootfs = join(this.#rootfs, this.rootfsName);
     await mkdir(this.#rootfs, { recursive: true });
     await writeFile(rootfs, "ext4");
+    return this.#makeTemplate(request, rootfs);
+  }
+
+  async renew(request: BuildRequest, image: BuiltImage, signal: AbortSignal): Promise<BuildOutcome> {
+    this.requests.push(request);
+    await this.next(request, signal);
+    return this.#makeTemplate(request, image.rootfs);
+  }
+
+  async #makeTemplate(request: BuildRequest, rootfs: string): Promise<BuildOutcome> {
     await writeFile(join(request.directory, ENGINE_FILES.templateMemory), "memory");
     await writeFile(join(request.directory, ENGINE_FILES.templateUpper), "0");
     const shape = { memoryMiB: request.memoryMiB * 4, vcpus: 1 };
     return {
       image: {
-        template: { directory: request.directory, shape, fingerprint: "f" },
+        template: { directory: request.directory, shape, fingerprint: this.fingerprint },
         rootfs,
         container: {
           argv: ["app"],

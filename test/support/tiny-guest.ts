@@ -23,7 +23,12 @@ export const TINY_SHAPE = { memoryMiB: 512, vcpus: 1 } as const;
 /** A real engine, slots and disks of a busybox container that answers on 8080 with a counter it keeps in a file on disk and one in memory. */
 export async function useTinyGuest({ resolver }: { resolver?: string } = {}) {
   const home = await mkdtemp(join(tmpdir(), "catnap-tiny-"));
-  const engine = await openQemuEngine({ guest: GUEST_FILES, acceleration: "tcg", jail: jailFiles(home), engines: join(home, "engines") });
+  const engine = await openQemuEngine({
+    guest: GUEST_FILES,
+    acceleration: "tcg",
+    jail: jailFiles(home),
+    engines: join(home, "engines"),
+  });
   const pool = await openSlotPool({ home, subnet: "auto", spares: 0, resolver });
   const leases: { release(): Promise<void> }[] = [];
   onTestFinished(async () => {

@@ -8,6 +8,7 @@ import { text } from "node:stream/consumers";
 import { expect, onTestFinished, vi } from "vitest";
 import type { GuestEvent, GuestLink, GuestStatus } from "../../src/guest-link/guest-link.ts";
 import type { HostCapacity } from "../../src/lifecycle/host-capacity.ts";
+import type { Templates } from "../../src/lifecycle/life-context.ts";
 import { MicrovmSupervisor } from "../../src/lifecycle/microvm-supervisor.ts";
 import type { IdlePolicy, MicrovmView, RunRequest } from "../../src/lifecycle/microvm-service.ts";
 import type { LogDestinations } from "../../src/logs/log-destination.ts";
@@ -21,6 +22,7 @@ import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { gated, OPEN_GATE, type Gate } from "./gated.ts";
 import { MemoryEngine } from "./memory-engine.ts";
+import { plainTemplates } from "./plain-templates.ts";
 
 const ACCOUNT = "123456789012";
 const ARN = `arn:aws:lambda:us-east-1:${ACCOUNT}:microvm-image:app`;
@@ -124,10 +126,12 @@ export interface SupervisorSetting {
   readonly capacity?: HostCapacity;
   /** Opened anew by each server. */
   readonly logs?: () => LogDestinations;
+  /** Instead of those on record as they are. */
+  readonly templates?: Templates;
 }
 
 /** A supervisor over machines in memory, and a way to restart it. */
-export async function useSupervisor({ hooks, dozeMs = 60_000, capacity, logs }: SupervisorSetting = {}) {
+export async function useSupervisor({ hooks, dozeMs = 60_000, capacity, logs, ...options }: SupervisorSetting = {}) {
   const home = await mkdtemp(join(tmpdir(), "catnap-life-"));
   const store = openSqliteStore(":memory:");
   onTestFinished(async () => {
@@ -172,10 +176,12 @@ export async function useSupervisor({ hooks, dozeMs = 60_000, capacity, logs }: 
       microvmsDirectory: join(home, "microvms"),
       pricesOf: servicePrices,
     }));
+  const templates = () => options.templates ?? plainTemplates(store);
   const restart = (gate: Gate = OPEN_GATE) => {
     adopted.clear();
     return new MicrovmSupervisor({
       engine: gated(engine, gate),
+      templates: gated(templates(), gate),
       slots: gated(slots, gate),
       openLink: () => gated(guest.link, gate),
       egressOf: async () => connectors.policy,

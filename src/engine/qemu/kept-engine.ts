@@ -54,7 +54,12 @@ export async function describeEngine(description: EngineDescription): Promise<En
   const { parts, snapshotFormat, ...rest } = description;
   const files = await checksumsOf(parts);
   const { version, cloneArguments } = rest;
-  const named = [version, snapshotFormat, cloneArguments, Object.entries(files).toSorted(([a], [b]) => (a < b ? -1 : 1))];
+  const named = [
+    version,
+    snapshotFormat,
+    cloneArguments,
+    Object.entries(files).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  ];
   const fingerprint = createHash("sha256").update(JSON.stringify(named)).digest("hex").slice(0, 16);
   return { ...rest, files, fingerprint };
 }

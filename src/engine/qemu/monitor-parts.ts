@@ -49,7 +49,11 @@ async function findModules(program: string): Promise<EnginePart[]> {
   const prefix = dirname(dirname(program));
   const libraries = join(prefix, "lib");
   const triplets = await readdir(libraries).catch(() => []);
-  const places = [...triplets.map((triplet) => join(libraries, triplet, "qemu")), join(libraries, "qemu"), join(prefix, "lib64/qemu")];
+  const places = [
+    ...triplets.map((triplet) => join(libraries, triplet, "qemu")),
+    join(libraries, "qemu"),
+    join(prefix, "lib64/qemu"),
+  ];
   const machine = /qemu-system-(\w+)$/.exec(program)?.[1] ?? "";
   for (const place of places) {
     const names = await readdir(place).catch(() => []);

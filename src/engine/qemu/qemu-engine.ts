@@ -29,12 +29,7 @@ import {
   type CommandLineValues,
   type GuestFiles,
 } from "./command-line.ts";
-import {
-  jailArguments,
-  makeJailRoot,
-  readOnlyMemory,
-  type JailFiles,
-} from "./jail.ts";
+import { jailArguments, makeJailRoot, readOnlyMemory, type JailFiles } from "./jail.ts";
 import { checkDeviceState } from "./device-state.ts";
 import { EngineShelf, type UsableEngine } from "./engine-shelf.ts";
 import { DEVICE_STATE_URI, type FilesToInherit } from "./inherited-files.ts";
@@ -102,7 +97,11 @@ async function describeHost(
 /** How templates that were made before engines were kept name the engine they fit. */
 async function formerFingerprint(version: string, acceleration: Acceleration, guest: GuestFiles): Promise<string> {
   const { size } = await stat(guest.kernel);
-  const blank: { -readonly [name in keyof CommandLineValues]: string } = { ...PLACEHOLDERS, memoryMiB: "0", vcpus: "0" };
+  const blank: { -readonly [name in keyof CommandLineValues]: string } = {
+    ...PLACEHOLDERS,
+    memoryMiB: "0",
+    vcpus: "0",
+  };
   for (const name of ["directory", "memoryFile", "memoryOption", "tap", "mac"] as const) blank[name] = "";
   for (const name of ["kernel", "initramfs", "kernelArguments"] as const) blank[name] = "";
   const parts = [version, commandLine({ acceleration, memoryIs: "clone" }, blank), size, SNAPSHOT_FORMAT];

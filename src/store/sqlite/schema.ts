@@ -96,4 +96,9 @@ SELECT b.host_id, i.account_id, i.region, 'image', b.image_arn, b.version, 0, b.
   coalesce(json_extract(b.sizes_json, '$.diskSnapshotSizeInBytes'), 0)
 FROM image_builds b JOIN images i ON i.arn = b.image_arn WHERE b.state = 'SUCCESSFUL';
 `,
+  `
+ALTER TABLE microvms ADD COLUMN image_json TEXT;
+UPDATE microvms SET image_json = (SELECT template_json FROM image_builds WHERE image_builds.build_id = microvms.build_id)
+WHERE state <> 'TERMINATED';
+`,
 ];

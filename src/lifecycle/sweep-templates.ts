@@ -1,0 +1,72 @@
+import { readdir, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { BuiltImage } from "../build/image-builder.ts";
+import { listTemplates } from "../store/build-store.ts";
+import { microvmStore } from "../store/microvm-store.ts";
+import type { ImageWork } from "./image-work.ts";
+import { RENEWED_PREFIX } from "./renew-template.ts";
+
+/** What is started from a template. */
+export interface EngineUse {
+  images: number;
+  microvms: number;
+}
+
+/** By fingerprint of the engine. */
+export type EnginesInUse = ReadonlyMap<string, EngineUse>;
+
+/**
+ * Removes templates that are no build's any more and that no microVM was started from. `isBusy` tells builds whose
+ * template somebody is about to use or to make.
+ */
+export async function sweepTemplates(
+  { store, paths, log }: Pick<ImageWork, "store" | "paths" | "log">,
+  isBusy: (buildId: string) => boolean,
+): Promise<EnginesInUse> {
+  // In this order: what is made from here on is not on the list, and what was made before is on record when it is not busy.
+  const present = await presentTemplates(paths.images);
+  const idle = present.filter(({ buildId }) => !isBusy(buildId));
+  const builds = await listTemplates(store.db);
+  const started = await microvmStore(store).listImages();
+  const ofBuilds = builds.map(({ templateJson }) => (JSON.parse(templateJson) as BuiltImage).template);
+  const ofMicrovms = started.map(({ image_json: json }) => (JSON.parse(json ?? "{}") as BuiltImage).template);
+  const used = new Set([...ofBuilds, ...ofMicrovms].map(({ directory }) => directory));
+  const built = new Set(builds.map(({ buildId }) => buildId));
+  for (const { buildId, directory } of idle) {
+    if (!built.has(buildId) || used.has(directory) || isBusy(buildId)) continue;
+    if (await removeTemplate(directory)) log.info({ buildId, directory }, "removed a template that nothing uses");
+  }
+  return count(
+    ofBuilds.map(({ fingerprint }) => fingerprint),
+    ofMicrovms.map(({ fingerprint }) => fingerprint),
+  );
+}
+
+async function presentTemplates(images: string): Promise<{ buildId: string; directory: string }[]> {
+  const builds = await readdir(images).catch(() => []);
+  const lists = builds.map(async (buildId) => {
+    const directory = join(images, buildId);
+    const renewed = (await readdir(directory).catch(() => [])).filter((name) => name.startsWith(RENEWED_PREFIX));
+    return [directory, ...renewed.map((name) => join(directory, name))].map((place) => ({ buildId, directory: place }));
+  });
+  return (await Promise.all(lists)).flat();
+}
+
+/** False when there was nothing. A build's own directory keeps its log, and the templates that came later. */
+async function removeTemplate(directory: string): Promise<boolean> {
+  if (basename(directory).startsWith(RENEWED_PREFIX)) {
+    await rm(directory, { recursive: true, force: true });
+    return true;
+  }
+  const names = (await readdir(directory)).filter((name) => name !== "build.log" && !name.startsWith(RENEWED_PREFIX));
+  for (const name of names) await rm(join(directory, name), { recursive: true, force: true });
+  return names.length > 0;
+}
+
+function count(ofBuilds: readonly string[], ofMicrovms: readonly string[]): EnginesInUse {
+  const uses = new Map<string, EngineUse>();
+  for (const fingerprint of [...ofBuilds, ...ofMicrovms]) uses.set(fingerprint, { images: 0, microvms: 0 });
+  for (const fingerprint of ofBuilds) uses.get(fingerprint)!.images++;
+  for (const fingerprint of ofMicrovms) uses.get(fingerprint)!.microvms++;
+  return uses;
+}
