@@ -1,13 +1,12 @@
-import { randomUUID } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { BuiltImage } from "../build/image-builder.ts";
 import { findBuild, replaceTemplate } from "../store/build-store.ts";
 import { buildDirectory, buildRequest, openBuildLog } from "./build-run.ts";
 import type { ImageWork } from "./image-work.ts";
 
-/** Folders of templates in a build's directory, beside the build's own. */
-export const RENEWED_PREFIX = "snapshot-";
+/** Names of folders of templates in a build's directory, which is that of the first one. Short, as paths of sockets must be. */
+export const RENEWED = /^\d+$/;
 
 export interface RenewalRequest {
   readonly buildId: string;
@@ -25,10 +24,9 @@ export async function renewTemplate(work: ImageWork, { buildId, why, signal }: R
   const build = await findBuild(db, buildId);
   if (build?.state !== "SUCCESSFUL" || build.template_json === null) return;
   const asked = await buildRequest(work, build);
-  const directory = join(buildDirectory(work.paths, buildId), `${RENEWED_PREFIX}${randomUUID()}`);
+  const directory = await newDirectory(buildDirectory(work.paths, buildId));
   const logged = await openBuildLog(work, { ...asked, request: { ...asked.request, preface: why, directory } });
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
     const image = JSON.parse(build.template_json) as BuiltImage;
     const renewed = await work.builder.renew(logged.request, image, signal);
     await replaceTemplate(db, buildId, {
@@ -39,4 +37,12 @@ export async function renewTemplate(work: ImageWork, { buildId, why, signal }: R
   } finally {
     await logged.close();
   }
+}
+
+/** One that no template before had, as far as any is left of them. */
+async function newDirectory(build: string): Promise<string> {
+  const numbers = (await readdir(build)).filter((name) => RENEWED.test(name)).map(Number);
+  const directory = join(build, String(Math.max(1, ...numbers) + 1));
+  await mkdir(directory, { mode: 0o700 });
+  return directory;
 }

@@ -4,12 +4,12 @@ import type { BuiltImage } from "../build/image-builder.ts";
 import { listTemplates } from "../store/build-store.ts";
 import { microvmStore } from "../store/microvm-store.ts";
 import type { ImageWork } from "./image-work.ts";
-import { RENEWED_PREFIX } from "./renew-template.ts";
+import { RENEWED } from "./renew-template.ts";
 
 /** What is started from a template. */
 export interface EngineUse {
-  images: number;
-  microvms: number;
+  readonly images: number;
+  readonly microvms: number;
 }
 
 /** By fingerprint of the engine. */
@@ -46,7 +46,7 @@ async function presentTemplates(images: string): Promise<{ buildId: string; dire
   const builds = await readdir(images).catch(() => []);
   const lists = builds.map(async (buildId) => {
     const directory = join(images, buildId);
-    const renewed = (await readdir(directory).catch(() => [])).filter((name) => name.startsWith(RENEWED_PREFIX));
+    const renewed = (await readdir(directory).catch(() => [])).filter((name) => RENEWED.test(name));
     return [directory, ...renewed.map((name) => join(directory, name))].map((place) => ({ buildId, directory: place }));
   });
   return (await Promise.all(lists)).flat();
@@ -54,19 +54,21 @@ async function presentTemplates(images: string): Promise<{ buildId: string; dire
 
 /** False when there was nothing. A build's own directory keeps its log, and the templates that came later. */
 async function removeTemplate(directory: string): Promise<boolean> {
-  if (basename(directory).startsWith(RENEWED_PREFIX)) {
+  if (RENEWED.test(basename(directory))) {
     await rm(directory, { recursive: true, force: true });
     return true;
   }
-  const names = (await readdir(directory)).filter((name) => name !== "build.log" && !name.startsWith(RENEWED_PREFIX));
+  const names = (await readdir(directory)).filter((name) => name !== "build.log" && !RENEWED.test(name));
   for (const name of names) await rm(join(directory, name), { recursive: true, force: true });
   return names.length > 0;
 }
 
 function count(ofBuilds: readonly string[], ofMicrovms: readonly string[]): EnginesInUse {
-  const uses = new Map<string, EngineUse>();
-  for (const fingerprint of [...ofBuilds, ...ofMicrovms]) uses.set(fingerprint, { images: 0, microvms: 0 });
-  for (const fingerprint of ofBuilds) uses.get(fingerprint)!.images++;
-  for (const fingerprint of ofMicrovms) uses.get(fingerprint)!.microvms++;
-  return uses;
+  const occurrences = (all: readonly string[], one: string) => all.filter((other) => other === one).length;
+  return new Map(
+    [...ofBuilds, ...ofMicrovms].map((one) => [
+      one,
+      { images: occurrences(ofBuilds, one), microvms: occurrences(ofMicrovms, one) },
+    ]),
+  );
 }

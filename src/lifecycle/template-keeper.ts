@@ -138,8 +138,9 @@ export class TemplateKeeper implements Templates {
 
   async #load(buildId: string): Promise<BuiltImage> {
     const build = await findBuild(this.#options.store.db, buildId);
-    if (build?.template_json == null)
+    const json = build?.template_json ?? undefined;
+    if (json === undefined)
       throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "The image version this MicroVM was run from is gone" });
-    return JSON.parse(build.template_json) as BuiltImage;
+    return JSON.parse(json) as BuiltImage;
   }
 }

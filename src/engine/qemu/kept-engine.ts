@@ -5,7 +5,6 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { fileChecksum } from "../../util/file-checksum.ts";
 import { writeFileDurably } from "../../util/write-file-durably.ts";
-import type { Acceleration } from "./acceleration.ts";
 import { findLibraries, type EnginePart } from "./monitor-parts.ts";
 
 /** What an engine's directory says of itself; it is complete once this file is there. */

@@ -1,0 +1,104 @@
+import { appendFile, copyFile, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { GetMicrovmImageVersionCommand } from "@aws-sdk/client-lambda-microvms";
+import { expect, onTestFinished, test } from "vitest";
+import { processesWorkingIn } from "../../src/engine/qemu/process-identity.ts";
+import { CountedMicrovm } from "../chaos/counted-microvm.ts";
+import { buildCounter } from "../chaos/counter-image.ts";
+import { newCatnapServer } from "../support/catnap-server.ts";
+import { eventually } from "../support/eventually.ts";
+import { mustRun } from "../support/project.ts";
+
+const LIMIT_MS = 180_000;
+const PROGRAM = process.arch === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64";
+
+/** A place on the server's path before the host's own, empty until another build of QEMU is put there. */
+async function useUpgradableHost() {
+  const prefix = await mkdtemp(join(tmpdir(), "catnap-qemu-"));
+  onTestFinished(() => rm(prefix, { recursive: true, force: true }));
+  const upgraded = join(prefix, "bin", PROGRAM);
+  return {
+    path: `${prefix}/bin:${process.env["PATH"] ?? ""}`,
+    async upgrade() {
+      const installed = (await mustRun("sh", ["-c", `realpath $(command -v ${PROGRAM})`])).trim();
+      await mkdir(dirname(upgraded), { recursive: true });
+      await copyFile(installed, upgraded);
+      await appendFile(upgraded, "another build");
+      for (const folder of ["lib", "share"])
+        await symlink(join(dirname(dirname(installed)), folder), join(prefix, folder));
+    },
+  };
+}
+
+async function useServer() {
+  const host = await useUpgradableHost();
+  const server = await newCatnapServer({ PATH: host.path, CATNAP_DOZE_SECONDS: "0" });
+  onTestFinished(() => server.dispose());
+  await server.start();
+  const place = await buildCounter(server);
+  onTestFinished(() => place.client().destroy());
+  const at = (...names: string[]) => join(server.home, ...names);
+  return {
+    ...host,
+    server,
+    run: () => CountedMicrovm.run(place),
+    version: async () => {
+      const { state, status, updatedAt } = await place
+        .client()
+        .send(new GetMicrovmImageVersionCommand({ imageIdentifier: place.imageArn, imageVersion: "1.0" }));
+      return { state, status, updatedAt };
+    },
+    /** Fingerprint of the engine that a microVM's machine runs on. */
+    engineOf: async ({ microvmId }: CountedMicrovm) => {
+      const [pid] = await processesWorkingIn(at("microvms", microvmId));
+      return basename(dirname(await readlink(`/proc/${pid}/exe`)));
+    },
+    engines: async () => (await readdir(at("engines"))).toSorted(),
+    log: () => readFile(at("catnap.log"), "utf8"),
+    templates: async () => {
+      const [build = ""] = await readdir(at("images"));
+      return (await readdir(at("images", build))).filter((name) => name === "memory.base" || name === "2");
+    },
+  };
+}
+
+test("after QEMU was upgraded sleepers go on with the old one, new microVMs run on the new one, and nothing is lost", async () => {
+  const { server, run, engineOf, ...world } = await useServer();
+  const [sleeper, parked] = [await run(), await run()];
+  for (const microvm of [sleeper, parked, sleeper]) await microvm.ask();
+  await sleeper.suspend();
+  const old = await engineOf(parked);
+  const before = await world.version();
+  await server.down();
+  await world.upgrade();
+  await server.start();
+  expect(before).toMatchObject({ state: "SUCCESSFUL", status: "ACTIVE" });
+  expect(await world.version()).toEqual(before);
+
+  const [current = ""] = (await world.engines()).filter((name) => name !== old);
+  await sleeper.ask();
+  await parked.ask();
+  expect([await engineOf(sleeper), await engineOf(parked)]).toEqual([old, old]);
+  await eventually("the image is snapshotted again", LIMIT_MS, async () =>
+    (await world.log()).includes("an image was snapshotted again") ? { done: undefined } : { saw: "not yet" },
+  );
+  const fresh = await run();
+  await fresh.ask();
+  expect(await engineOf(fresh)).toBe(current);
+  await fresh.terminate();
+  expect(await world.version()).toEqual(before);
+
+  // and once more from disk, now that another template has taken the place of theirs
+  for (const microvm of [sleeper, parked]) {
+    await microvm.suspend();
+    await microvm.ask();
+    await microvm.terminate();
+  }
+  await server.down();
+  await server.start();
+  await eventually("what nobody needs is gone", LIMIT_MS, async () => {
+    const left = [...(await world.engines()), ...(await world.templates())];
+    return left.length === 2 && left[0] === current ? { done: undefined } : { saw: left.join(" ") };
+  });
+});
