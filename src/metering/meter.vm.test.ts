@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { eventually } from "../../test/support/eventually.ts";
+import { plainTemplates } from "../../test/support/plain-templates.ts";
 import { useTinyGuest } from "../../test/support/tiny-guest.ts";
 import { bootTiny } from "../../test/support/tiny-template.ts";
 import { insertBuiltImage, knock, reaches, runRequest } from "../../test/support/use-supervisor.ts";
@@ -44,6 +45,7 @@ async function useHouse() {
   onTestFinished(() => meter.close());
   const supervisor = new MicrovmSupervisor({
     engine: tiny.engine,
+    templates: plainTemplates(store),
     slots: tiny.pool,
     openLink: createGuestLink,
     egressOf: async () => ({ kind: "internet" }),
