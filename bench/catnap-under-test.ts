@@ -126,11 +126,6 @@ export class CatnapUnderTest {
     return performance.now() - begun;
   }
 
-  /** Takes an answer that does not end as fast as it comes; resolves with its bytes once its microVM is gone. */
-  download({ endpoint, token }: BenchMicrovm, path: string): Promise<number> {
-    return this.#visitor!.download({ endpoint, token, path });
-  }
-
   /** Milliseconds from the call to SUSPENDED. */
   async suspend({ microvmId: microvmIdentifier }: Pick<BenchMicrovm, "microvmId">): Promise<number> {
     const begun = performance.now();

@@ -13,8 +13,6 @@ export interface EndpointRequest {
 export interface EndpointClient {
   /** Resolves with the body of a 200. */
   readonly ask: (request: EndpointRequest) => Promise<string>;
-  /** Takes what comes until the connection ends, however it ends; resolves with the bytes. */
-  readonly download: (request: EndpointRequest) => Promise<number>;
 }
 
 /** More than any start here takes; a request without an answer must not hold up a measurement for ever. */
@@ -34,15 +32,6 @@ export function createEndpointClient(caFile: string): EndpointClient {
       const body = await text(response);
       if (response.statusCode !== 200) throw new Error(`HTTP ${response.statusCode} ${body}`);
       return body;
-    },
-    async download(wanted) {
-      let bytes = 0;
-      try {
-        for await (const chunk of await open(wanted)) bytes += (chunk as Buffer).length;
-      } catch {
-        // its microVM has ended
-      }
-      return bytes;
     },
   };
 }

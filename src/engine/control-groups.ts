@@ -1,7 +1,8 @@
 import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import type { MachineShape } from "./engine.ts";
+import type { MachineShape, Priority } from "./engine.ts";
 
 /** What a monitor needs beyond its guest's memory: translated code, page tables, buffers. */
 const OVERHEAD_MIB = 512;
@@ -10,6 +11,13 @@ const MIB = 1024 * 1024;
 const MAX_TASKS = 256;
 /** The kernel's default; both versions start with it. */
 const PERIOD_US = 100_000;
+/**
+ * Of one virtual CPU, where 1 is what the host's scheduler gives a process. Who lives beyond its baseline gets a
+ * sixteenth: with less it would hold what others wait for, such as a lock of the kernel, for longer than they lose by it.
+ */
+const WEIGHT_OF_VCPU: Readonly<Record<Priority, number>> = { baseline: 1 / 4, surplus: 1 / 64 };
+/** All machines together against the host's other work: as many processes as it has processors. */
+const PARENT_WEIGHT = availableParallelism();
 
 /** The group all machines share, beside the host's other groups. */
 const PARENT = "catnap";
@@ -26,6 +34,8 @@ interface Hierarchy {
   /** Of the parent group, once. */
   readonly parent: Settings;
   settings(shape: MachineShape): Settings;
+  /** `processes`: how many that compete for the host's processors it shall count as. */
+  weight?(processes: number): Settings;
 }
 
 /**
@@ -50,9 +60,18 @@ export class ControlGroups {
       this.#hierarchies.map(async (hierarchy) => {
         const group = join(hierarchy.directory, PARENT, name);
         await mkdir(group, { recursive: true });
-        await set(group, hierarchy.settings(shape));
+        await set(group, { ...hierarchy.settings(shape), ...weightOf(hierarchy, shape, "baseline") });
         return join(group, "cgroup.procs");
       }),
+    );
+  }
+
+  /** Weighs the processors' time that a machine gets while others want it too. */
+  async prefer(name: string, shape: MachineShape, priority: Priority): Promise<void> {
+    await Promise.all(
+      this.#hierarchies.map((hierarchy) =>
+        set(join(hierarchy.directory, PARENT, name), weightOf(hierarchy, shape, priority)),
+      ),
     );
   }
 
@@ -102,11 +121,12 @@ async function hierarchiesOf(mounts: readonly GroupMount[]): Promise<Hierarchy[]
     const enable = { "cgroup.subtree_control": "+cpu +memory +pids" };
     // The controllers of a group are those that its parent hands on.
     await set(unified.directory, enable).catch(() => {});
-    return [{ directory: unified.directory, parent: enable, settings: versionTwo }];
+    const parent = { ...enable, ...weightTwo(PARENT_WEIGHT) };
+    return [{ directory: unified.directory, parent, settings: versionTwo, weight: weightTwo }];
   }
-  return Object.entries(VERSION_ONE).flatMap(([controller, { parent, settings }]) => {
+  return Object.entries(VERSION_ONE).flatMap(([controller, hierarchy]) => {
     const mount = mounts.find(({ version, controllers }) => version === 1 && controllers.includes(controller));
-    return mount === undefined ? [] : [{ directory: mount.directory, parent, settings }];
+    return mount === undefined ? [] : [{ directory: mount.directory, ...hierarchy }];
   });
 }
 
@@ -115,20 +135,29 @@ const quotaUs = (vcpus: number) => (vcpus + 1) * PERIOD_US;
 
 function versionTwo({ memoryMiB, vcpus }: MachineShape): Settings {
   return {
-    "cpu.weight": String(25 * vcpus),
     "cpu.max": `${quotaUs(vcpus)} ${PERIOD_US}`,
     "memory.max": String((memoryMiB + OVERHEAD_MIB) * MIB),
     "pids.max": String(MAX_TASKS),
   };
 }
 
+/** Both interfaces bound what a group may weigh. */
+const weightTwo = (processes: number) => ({ "cpu.weight": String(clamp(Math.round(100 * processes), 1, 10_000)) });
+const weightOne = (processes: number) => ({ "cpu.shares": String(clamp(Math.round(1024 * processes), 2, 262_144)) });
+
+function weightOf({ weight }: Hierarchy, { vcpus }: MachineShape, priority: Priority): Settings {
+  return weight?.(vcpus * WEIGHT_OF_VCPU[priority]) ?? {};
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
+}
+
 const VERSION_ONE: Readonly<Record<string, Omit<Hierarchy, "directory">>> = {
   cpu: {
-    parent: {},
-    settings: ({ vcpus }) => ({
-      "cpu.shares": String(256 * vcpus),
-      "cpu.cfs_quota_us": String(quotaUs(vcpus)),
-    }),
+    parent: weightOne(PARENT_WEIGHT),
+    settings: ({ vcpus }) => ({ "cpu.cfs_quota_us": String(quotaUs(vcpus)) }),
+    weight: weightOne,
   },
   memory: {
     parent: {},

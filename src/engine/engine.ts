@@ -84,6 +84,9 @@ export interface MachineHandle {
   readonly controlGroup?: string;
 }
 
+/** Within its baseline, or beyond: who uses more than its own yields to who does not. */
+export type Priority = "baseline" | "surplus";
+
 /** What a machine has used and holds now. */
 export interface MachineReading {
   /** Processor time of its process since that began. */
@@ -138,6 +141,8 @@ export interface Engine {
   attach(handle: MachineHandle): Promise<AttachedMachine | undefined>;
   /** A reading of a machine, cheap enough for every machine every second; undefined when its process is gone. */
   read(handle: MachineHandle): MachineReading | undefined;
+  /** What a machine counts for where the host's processors are short, until told otherwise or started anew. */
+  prefer(handle: MachineHandle, priority: Priority): Promise<void>;
   /** Memory that the guest of a clone has touched and holds. Takes the kernel some milliseconds per gigabyte. */
   guestBytes(handle: MachineHandle): Promise<number>;
   /**

@@ -15,7 +15,7 @@ export interface Metering {
 }
 
 /** Counts what microVMs use, and forgets it when it is old. */
-export function openMetering(house: House, engine: Pick<Engine, "read" | "guestBytes">): Metering {
+export function openMetering(house: House, engine: Pick<Engine, "read" | "guestBytes" | "prefer">): Metering {
   const { config, paths, store, log, cleanup } = house;
   const { prices } = config;
   const pricesOf: (region: string) => PriceTable = prices === null ? servicePrices : () => prices;

@@ -164,6 +164,21 @@ test("usage that a full disk does not take is counted when there is room again",
   expect(record?.running_seconds).toBeCloseTo(5, 0);
 });
 
+test("who takes more than its baseline for a while yields to others until it is quiet again, or another server looks", async () => {
+  const world = await useMetered();
+  await world.run();
+  await work(world, 8, { vcpus: 2 });
+  const [machine] = world.machines();
+  expect(machine?.priority).toBe("surplus");
+  await work(world, 8, { vcpus: 0.1 });
+  expect(machine?.priority).toBe("baseline");
+  await work(world, 8, { vcpus: 2 });
+  expect(machine?.priority).toBe("surplus");
+  killServer();
+  await world.restart().recover();
+  expect(machine?.priority).toBe("baseline");
+});
+
 test("only running microVMs are sampled, all on one timer", async () => {
   const world = await useMetered();
   const views = [];

@@ -19,7 +19,7 @@ const SAVE_ALL_EVERY = 10;
 
 export interface MeterOptions {
   readonly store: Store;
-  readonly engine: Pick<Engine, "read" | "guestBytes">;
+  readonly engine: Pick<Engine, "read" | "guestBytes" | "prefer">;
   readonly log: Log;
   readonly hostId: string;
   /** Directory that holds a folder per microVM. */
@@ -98,6 +98,7 @@ export class Meter {
       },
       committed: () => {
         if (meter === undefined) return;
+        this.#prefer(row.id, meter); // a server before this one, or the run before a doze, may have left it in surplus
         this.#running.set(row.id, meter);
         this.#metrics.add(row.region, row.id, { snapshotReadGb: readBytes / BYTES_PER_GB });
         this.#arm();
@@ -165,7 +166,9 @@ export class Meter {
     const { engine, log } = this.#options;
     const advance = (reading: MachineReading) => {
       const at = { clockMs: performance.now(), now: Date.now() };
+      const before = meter.load.priority;
       this.#metrics.add(meter.region, microvmId, meter.advance(reading, at));
+      if (meter.load.priority !== before) this.#prefer(microvmId, meter);
     };
     const reading = engine.read(meter.handle);
     if (reading === undefined) return undefined; // gone: it is about to be said so
@@ -180,6 +183,13 @@ export class Meter {
         (err: unknown) => log.debug({ err, microvmId }, "touched memory could not be read"),
       )
       .then(() => advance(engine.read(meter.handle) ?? reading));
+  }
+
+  #prefer(microvmId: string, { handle, load }: RunningMeter): void {
+    const { engine, log } = this.#options;
+    engine
+      .prefer(handle, load.priority)
+      .catch((err: unknown) => log.debug({ err, microvmId }, "the share of the processors could not be set"));
   }
 
   async #save(isAll: boolean): Promise<void> {

@@ -1,6 +1,7 @@
 import type { MachineHandle, MachineReading } from "../engine/engine.ts";
 import { baselineUsage, BYTES_PER_GB, type Usage } from "../model/usage.ts";
 import type { UsageProgress, UsageRow } from "../store/usage-store.ts";
+import { RecentLoad } from "./recent-load.ts";
 
 const MIB = 1024 * 1024;
 /** A microVM may take four times its baseline (contract 3.8); what its monitor takes beyond is not its own. */
@@ -31,6 +32,7 @@ export class RunningMeter {
   readonly beganAt: number;
   /** Something beyond the baseline was counted since `progress` was asked last: nothing else tells of that. */
   hasNews = false;
+  readonly load = new RecentLoad();
   #totals: UsageProgress;
   /** Of the clock that never jumps; undefined before the first interval, which may reach back into another server's time. */
   #countedAt: number | undefined;
@@ -73,9 +75,11 @@ export class RunningMeter {
     const seconds = Math.max(0, sinceMs / 1000);
     this.#countedAt = clockMs;
     const used = Math.max(0, reading.cpuSeconds - this.#totals.cpuSeconds);
+    const baseline = this.baselineMiB / 2048;
+    this.load.note({ used, baseline, seconds });
     const guestBytes = Math.min(this.#guestBytes, reading.residentBytes);
     const above = {
-      aboveVcpuSeconds: beyond(used, (this.baselineMiB / 2048) * seconds),
+      aboveVcpuSeconds: beyond(used, baseline * seconds),
       aboveGbSeconds: beyond((guestBytes / BYTES_PER_GB) * seconds, (this.baselineMiB / 1024) * seconds),
     };
     const { id, meteredUntil, runningSeconds, aboveVcpuSeconds, aboveGbSeconds } = this.#totals;

@@ -9,6 +9,7 @@ import {
   type Machine,
   type MachineHandle,
   type MachineReading,
+  type Priority,
   type RestoreSpec,
   type TemplateFiles,
 } from "../../src/engine/engine.ts";
@@ -57,6 +58,11 @@ export class MemoryEngine implements Engine {
     const machine = this.machines.get(handle.pid);
     if (machine === undefined || machine.phase === "gone") return undefined;
     return { cpuSeconds: machine.cpuSeconds, residentBytes: machine.guestBytes };
+  }
+
+  async prefer(handle: MachineHandle, priority: Priority): Promise<void> {
+    const machine = this.machines.get(handle.pid);
+    if (machine !== undefined) machine.priority = priority;
   }
 
   async guestBytes(handle: MachineHandle): Promise<number> {
@@ -130,6 +136,7 @@ export class MemoryMachine implements Machine {
   handle: MachineHandle;
   readonly exited: Promise<void>;
   phase: Phase = "incoming";
+  priority: Priority | undefined;
   /** Requests served, as its memory knows it. */
   memory = 0;
   /** What it has used and holds; tests set it. */

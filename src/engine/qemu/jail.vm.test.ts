@@ -180,13 +180,17 @@ test.runIf(process.arch === "x64")("a monitor that was taken over can do nothing
 });
 
 test("a machine is bounded by control groups of its own, which go with it", async () => {
-  const { one, two } = await useClones();
+  const { tiny, one, two } = await useClones();
   const groups = await groupsOf(one.pid);
   expect(groups.length).toBeGreaterThan(0);
   expect(await groupsOf(two.pid)).not.toEqual(groups);
   const limits = await limitsOf(groups);
   // TINY_SHAPE: 512 MiB and one processor
   expect(limits).toEqual({ memoryBytes: 1024 * 1024 * 1024, quotaUs: 200_000, weight: expect.any(Number), tasks: 256 });
+  await tiny.engine.prefer(one.machine.handle, "surplus");
+  expect((await limitsOf(groups)).weight).toBeLessThanOrEqual((limits.weight ?? 0) / 12);
+  await tiny.engine.prefer(one.machine.handle, "baseline");
+  expect(await limitsOf(groups)).toEqual(limits);
   await one.machine.kill();
   for (const group of groups) await expect(stat(group)).rejects.toThrow(/ENOENT/);
   process.kill(two.pid, "SIGKILL");

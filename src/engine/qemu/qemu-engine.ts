@@ -15,6 +15,7 @@ import {
   type MachineReading,
   type MachineShape,
   type NetworkAttachment,
+  type Priority,
   type RestoreSpec,
   type TemplateFiles,
 } from "../engine.ts";
@@ -206,6 +207,11 @@ class QemuEngine implements Engine {
 
   read(handle: MachineHandle): MachineReading | undefined {
     return readMachine(handle);
+  }
+
+  async prefer({ controlGroup, template }: MachineHandle, priority: Priority): Promise<void> {
+    if (controlGroup !== undefined && template !== undefined)
+      await this.#monitors.groups.prefer(controlGroup, template.shape, priority);
   }
 
   guestBytes(handle: MachineHandle): Promise<number> {
