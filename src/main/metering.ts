@@ -3,10 +3,13 @@ import type { Engine } from "../engine/engine.ts";
 import { Meter } from "../metering/meter.ts";
 import { createUsageReporter, type UsageReporter } from "../metering/usage-report.ts";
 import { servicePrices, type PriceTable } from "../model/prices.ts";
+import { foldUsage } from "../store/usage-folding.ts";
 import { purgeUsage } from "../store/usage-store.ts";
 import type { House } from "./house.ts";
 
-const PURGE_INTERVAL_MS = 60 * 60 * 1000;
+const UPKEEP_INTERVAL_MS = 60 * 60 * 1000;
+/** MicroVMs at a time, so that others of the store have their turn. */
+const FOLDED_AT_ONCE = 100;
 const MS_PER_DAY = 24 * 60 * 60 * 1000;
 
 export interface Metering {
@@ -21,11 +24,16 @@ export function openMetering(house: House, engine: Pick<Engine, "read" | "guestB
   const pricesOf: (region: string) => PriceTable = prices === null ? servicePrices : () => prices;
   const meter = new Meter({ store, engine, log, hostId: hostname(), microvmsDirectory: paths.microvms, pricesOf });
   cleanup.add(() => meter.close());
-  const purge = setInterval(() => {
-    purgeUsage(store.db, Date.now() - config.usageRetentionDays * MS_PER_DAY).catch((err: unknown) =>
-      log.error({ err }, "old usage records could not be removed"),
-    );
-  }, PURGE_INTERVAL_MS);
-  cleanup.add(async () => clearInterval(purge));
+  const upkeep = setInterval(() => {
+    tidyUsage(house).catch((err: unknown) => log.error({ err }, "old usage records could not be tidied"));
+  }, UPKEEP_INTERVAL_MS);
+  cleanup.add(async () => clearInterval(upkeep));
   return { meter, reporter: createUsageReporter({ store, pricesOf, flush: () => meter.flush() }) };
+}
+
+/** Records of yesterday's microVMs become one each; those that are old go. */
+async function tidyUsage({ config, store }: House): Promise<void> {
+  const now = Date.now();
+  while ((await foldUsage(store.db, now - MS_PER_DAY, FOLDED_AT_ONCE)) === FOLDED_AT_ONCE);
+  await purgeUsage(store.db, now - config.usageRetentionDays * MS_PER_DAY);
 }

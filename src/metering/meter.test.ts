@@ -194,6 +194,19 @@ test("only running microVMs are sampled, all on one timer", async () => {
   expect(reads).toBe(0);
 });
 
+test("microVMs that start all the time do not keep those that run from being counted", async () => {
+  const world = await useMetered();
+  await world.run();
+  for (let start = 0; start < 4; start++) {
+    for (const machine of world.machines()) use(machine, 1, 0);
+    await world.pass(0.6);
+    await world.run();
+  }
+  const [record] = await world.records();
+  expect(record?.running_seconds).toBeGreaterThanOrEqual(2);
+  expect(record?.above_vcpu_seconds).toBeGreaterThan(0);
+});
+
 test("a range counts its share of what runs through its ends", async () => {
   const world = await useMetered();
   const began = Date.now();

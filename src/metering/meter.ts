@@ -81,7 +81,7 @@ export class Meter {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#arm();
+    clearTimeout(this.#timer);
     await this.#countAndSave(true);
   }
 
@@ -136,10 +136,9 @@ export class Meter {
     };
   }
 
+  /** MicroVMs that start do not put off those that run. */
   #arm(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (this.#running.size === 0 || this.#isClosed) return;
+    if (this.#timer !== undefined || this.#running.size === 0 || this.#isClosed) return;
     this.#timer = setTimeout(() => void this.#tick(), INTERVAL_MS);
     this.#timer.unref();
   }
@@ -147,6 +146,7 @@ export class Meter {
   async #tick(): Promise<void> {
     this.#ticks++;
     await this.#countAndSave(this.#ticks % SAVE_ALL_EVERY === 0);
+    this.#timer = undefined;
     this.#arm();
   }
 
@@ -193,13 +193,17 @@ export class Meter {
   }
 
   async #save(isAll: boolean): Promise<void> {
-    const { store } = this.#options;
     const meters = [...this.#running.values()].filter(({ hasNews }) => isAll || hasNews);
-    await saveUsageProgress(
-      store.db,
-      meters.map(({ progress }) => progress),
-    );
     for (const meter of meters) meter.hasNews = false;
+    try {
+      await saveUsageProgress(
+        this.#options.store.db,
+        meters.map(({ progress }) => progress),
+      );
+    } catch (cause) {
+      for (const meter of meters) meter.hasNews = true;
+      throw cause;
+    }
   }
 }
 

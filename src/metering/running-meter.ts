@@ -30,7 +30,7 @@ export class RunningMeter {
   readonly baselineMiB: number;
   readonly region: string;
   readonly beganAt: number;
-  /** Something beyond the baseline was counted since `progress` was asked last: nothing else tells of that. */
+  /** Something beyond the baseline is not on record yet: nothing else tells of that. */
   hasNews = false;
   readonly load = new RecentLoad();
   #totals: UsageProgress;

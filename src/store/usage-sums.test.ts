@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { openSqliteStore } from "./sqlite/sqlite-store.ts";
+import { foldUsage } from "./usage-folding.ts";
 import { beginImageUsage, endImageUsage, insertUsage, purgeUsage, type NewUsageRow } from "./usage-store.ts";
 import { MIN_IMAGE_STORAGE_MS, sumUsage } from "./usage-sums.ts";
 
@@ -80,4 +81,39 @@ test("old stretches are forgotten, open ones never", async () => {
   await purgeUsage(db, BEGAN + 100 * DAY_MS);
   const left = await db.selectFrom("usage_records").select("microvm_id").orderBy("id").execute();
   expect(left.map(({ microvm_id }) => microvm_id)).toEqual([null, "microvm-2"]);
+});
+
+test("stretches of an ended microVM become one record that tells the same", async () => {
+  const { db } = await useStore();
+  const at = (seconds: number) => BEGAN + seconds * 1000;
+  const ran = (from: number, until: number, over: Partial<NewUsageRow> = {}) =>
+    stretch({
+      began_at: at(from),
+      metered_until: at(until),
+      ended_at: at(until),
+      running_seconds: until - from,
+      above_vcpu_seconds: 0.5,
+      above_gb_seconds: 0.25,
+      read_bytes: 7,
+      ...over,
+    });
+  await insertUsage(db, ran(0, 10));
+  await insertUsage(
+    db,
+    stretch({ kind: "asleep", began_at: at(10), ended_at: at(90), written_bytes: 9, stored_bytes: 5 }),
+  );
+  await insertUsage(db, ran(90, 100));
+  await insertUsage(db, ran(0, 10, { microvm_id: "microvm-2" }));
+  await insertUsage(db, ran(10, 20, { microvm_id: "microvm-2", ended_at: null }));
+  const all = () => sumUsage(db, ACCOUNT, { from: BEGAN, until: at(100) });
+  const before = await all();
+  expect(await foldUsage(db, at(100), 10)).toBe(0);
+  expect(await foldUsage(db, at(101), 10)).toBe(1);
+  expect(await foldUsage(db, at(101), 10)).toBe(0);
+  expect(await all()).toEqual(before);
+  const kept = await db.selectFrom("usage_records").select(["kind", "microvm_id"]).orderBy("id").execute();
+  expect(kept.filter(({ microvm_id }) => microvm_id === "microvm-1")).toEqual([
+    { kind: "life", microvm_id: "microvm-1" },
+  ]);
+  expect(kept).toHaveLength(4);
 });

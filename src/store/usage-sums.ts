@@ -38,8 +38,8 @@ export async function sumUsage(
   accountId: string,
   { from, until }: UsageRange,
 ): Promise<UsageSums[]> {
-  const end = sql`CASE kind WHEN 'running' THEN metered_until WHEN 'asleep' THEN coalesce(ended_at, ${until})
-    ELSE max(coalesce(ended_at, ${until}), began_at + ${MIN_IMAGE_STORAGE_MS}) END`;
+  const end = sql`CASE kind WHEN 'running' THEN metered_until
+    WHEN 'image' THEN max(coalesce(ended_at, ${until}), began_at + ${MIN_IMAGE_STORAGE_MS}) ELSE coalesce(ended_at, ${until}) END`;
   const { rows } = await sql<UsageSums>`select region, image_arn, image_version, microvm_id, min(began_at) AS began_at,
       sum(share * running_seconds * baseline_mib) AS baseline_mib_seconds,
       sum(share * above_vcpu_seconds) AS above_vcpu_seconds, sum(share * above_gb_seconds) AS above_gb_seconds,

@@ -101,4 +101,7 @@ ALTER TABLE microvms ADD COLUMN image_json TEXT;
 UPDATE microvms SET image_json = (SELECT template_json FROM image_builds WHERE image_builds.build_id = microvms.build_id)
 WHERE state <> 'TERMINATED';
 `,
+  `
+CREATE INDEX usage_records_unfolded ON usage_records (microvm_id, ended_at) WHERE kind IN ('running', 'asleep');
+`,
 ];
