@@ -61,6 +61,20 @@ async function liveUntilKilled(world: World, steps: number): Promise<{ client: C
   return { client, isOver };
 }
 
+/** Of a microVM that has ended: runs and sleeps follow one another, none is open and none overlaps the next. */
+async function checkUsage({ store }: World): Promise<void> {
+  const records = await store.db.selectFrom("usage_records").selectAll().orderBy("id").execute();
+  for (const [index, { kind, began_at, ended_at }] of records.entries()) {
+    expect(ended_at).toBeGreaterThanOrEqual(began_at);
+    const before = records[index - 1];
+    if (before === undefined) expect(kind).toBe("running");
+    else {
+      expect(began_at).toBeGreaterThanOrEqual(before.ended_at ?? Infinity);
+      expect([kind, before.kind]).not.toEqual(["asleep", "asleep"]);
+    }
+  }
+}
+
 async function checkAfterwards(world: World, client: Client): Promise<void> {
   const held = new Set(world.leased);
   const next = world.restart();
@@ -74,7 +88,7 @@ async function checkAfterwards(world: World, client: Client): Promise<void> {
   if (client.hasTerminated && rows[0]!.state !== "RUNNING") {
     await reaches(next, client.view, "TERMINATED");
     expect([world.engine.living, world.leased.size]).toEqual([0, 0]);
-    return;
+    return checkUsage(world);
   }
   await ask(world, next, client);
   expect([world.engine.living, world.leased.size]).toEqual([1, 1]);
@@ -83,6 +97,7 @@ async function checkAfterwards(world: World, client: Client): Promise<void> {
   await next.terminate(client.view.microvmId);
   await reaches(next, client.view, "TERMINATED");
   expect([world.engine.living, world.leased.size]).toEqual([0, 0]);
+  await checkUsage(world);
 }
 
 test("a server killed at any step of a life loses no request, doubles no machine and leaves nothing behind", async () => {
