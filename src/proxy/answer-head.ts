@@ -1,12 +1,11 @@
 import type { AnswerHead, Framing } from "./app-request.ts";
+import { hasOption, readFieldLines } from "./field-lines.ts";
+import { messageLength, type MessageLength } from "./message-length.ts";
 
 /** Header fields taken of one answer. */
 const MAX_FIELDS = 1000;
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/;
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** Control characters other than tab, carriage returns and line feeds that do not end a line together. */
-// oxlint-disable-next-line no-control-regex -- finding them is the point
-const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?:^|[^\r])\n/;
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
+const NONE: readonly string[] = [];
 
 export interface ParsedHead extends AnswerHead {
   /** Bytes of a sized body. */
@@ -18,9 +17,8 @@ export interface ParsedHead extends AnswerHead {
 
 /** Fields that decide how an answer is read. */
 interface Semantics {
-  contentLength: string | undefined;
-  transferEncoding: string | undefined;
-  isRepeated: boolean;
+  contentLength: readonly string[];
+  transferEncoding: readonly string[];
   connection: string;
   keepAlive: string;
 }
@@ -30,108 +28,58 @@ interface Semantics {
  * from a guest, so nothing is guessed: an answer that two parsers could read in two ways is none.
  */
 export function parseAnswerHead(text: string, method: string): ParsedHead | undefined {
-  if (FORBIDDEN.test(text)) return undefined;
-  let at = text.indexOf("\r\n");
-  const match = STATUS_LINE.exec(at < 0 ? text : text.slice(0, at));
+  const lineEnd = text.indexOf("\r\n");
+  const match = STATUS_LINE.exec(lineEnd < 0 ? text : text.slice(0, lineEnd));
   if (!match) return undefined;
   const [, minor, code, reason = ""] = match;
   const rawHeaders: string[] = [];
-  const semantics: Semantics = {
-    contentLength: undefined,
-    transferEncoding: undefined,
-    isRepeated: false,
-    connection: "",
-    keepAlive: "",
-  };
-  while (at >= 0) {
-    const start = at + 2;
-    at = text.indexOf("\r\n", start);
-    if (!readField(at < 0 ? text.slice(start) : text.slice(start, at), rawHeaders, semantics)) return undefined;
-    if (rawHeaders.length > 2 * MAX_FIELDS) return undefined;
-  }
+  if (lineEnd >= 0 && !readFieldLines(text, lineEnd + 2, rawHeaders)) return undefined;
+  if (rawHeaders.length > 2 * MAX_FIELDS) return undefined;
+  const semantics = semanticsOf(rawHeaders);
+  const length = messageLength(semantics.contentLength, semantics.transferEncoding);
+  if (typeof length === "object" || (length === "chunked" && minor === "0")) return undefined;
   const status = Number(code);
-  const framing = framingOf(semantics, { status, method, isHttp10: minor === "0" });
-  if (framing === undefined) return undefined;
+  const framing = framingOf(length, status, method);
   return {
     status,
     reason,
     rawHeaders,
     framing,
-    length: framing === "sized" ? Number(semantics.contentLength) : 0,
-    mayKeepAlive:
-      minor === "1" && framing !== "until-close" && !/(?:^|,)\s*close\s*(?:,|$)/i.test(semantics.connection),
+    length: framing === "sized" ? Number(length) : 0,
+    mayKeepAlive: minor === "1" && framing !== "until-close" && !hasOption(semantics.connection, "close"),
     keepAliveSeconds: secondsOf(semantics.keepAlive),
   };
 }
 
-function readField(line: string, into: string[], semantics: Semantics): boolean {
-  const colon = line.indexOf(":");
-  const name = line.slice(0, colon < 0 ? 0 : colon);
-  if (!TOKEN.test(name)) return false;
-  const value = trimBlanks(line, colon + 1);
-  into.push(name, value);
-  switch (name.length) {
-    case 10: // the names below have lengths of their own, which spares most fields the comparison
-      if (name.toLowerCase() === "connection") semantics.connection += `${semantics.connection && ","}${value}`;
-      else if (name.toLowerCase() === "keep-alive") semantics.keepAlive = value;
-      break;
-    case 14:
-      if (name.toLowerCase() !== "content-length") break;
-      semantics.isRepeated ||= semantics.contentLength !== undefined;
-      semantics.contentLength = value;
-      break;
-    case 17:
-      if (name.toLowerCase() !== "transfer-encoding") break;
-      semantics.isRepeated ||= semantics.transferEncoding !== undefined;
-      semantics.transferEncoding = value;
-  }
-  return true;
+function semanticsOf(rawHeaders: readonly string[]): Semantics {
+  const found: Semantics = { contentLength: NONE, transferEncoding: NONE, connection: "", keepAlive: "" };
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) note(rawHeaders[i] ?? "", rawHeaders[i + 1] ?? "", found);
+  return found;
 }
 
-/** RFC 9112, 6.3, with every doubtful case refused. */
-function framingOf(
-  { contentLength, transferEncoding, isRepeated }: Semantics,
-  { status, method, isHttp10 }: { status: number; method: string; isHttp10: boolean },
-): Framing | undefined {
-  if (isRepeated || (contentLength !== undefined && !/^\d{1,15}$/.test(contentLength))) return undefined;
-  if (transferEncoding !== undefined) {
-    if (contentLength !== undefined || isHttp10 || transferEncoding.toLowerCase() !== "chunked") return undefined;
+/** The names have lengths that few others have, which spares most fields the comparison. */
+function note(name: string, value: string, found: Semantics): void {
+  switch (name.length) {
+    case 10:
+      if (name.toLowerCase() === "connection") found.connection += `${found.connection && ","}${value}`;
+      else if (name.toLowerCase() === "keep-alive") found.keepAlive = value;
+      break;
+    case 14:
+      if (name.toLowerCase() === "content-length") found.contentLength = [...found.contentLength, value];
+      break;
+    case 17:
+      if (name.toLowerCase() === "transfer-encoding") found.transferEncoding = [...found.transferEncoding, value];
   }
-  if (method === "HEAD" || status < 200 || status === 204 || status === 304) return "none";
-  if (transferEncoding !== undefined) return "chunked";
-  if (contentLength === undefined) return "until-close";
-  return Number(contentLength) === 0 ? "none" : "sized";
+}
+
+/** How the end of an answer's body is known (RFC 9112, 6.3). */
+function framingOf(length: MessageLength | undefined, status: number, method: string): Framing {
+  if (method === "HEAD" || status < 200 || status === 204 || status === 304 || length === 0) return "none";
+  if (length === undefined) return "until-close";
+  return length === "chunked" ? "chunked" : "sized";
 }
 
 function secondsOf(keepAlive: string): number | undefined {
-  const match = /(?:^|[,\s])timeout=(\d{1,6})/i.exec(keepAlive);
+  const match = keepAlive === "" ? null : /(?:^|[,\s])timeout=(\d{1,6})/i.exec(keepAlive);
   return match ? Number(match[1]) : undefined;
-}
-
-/** Reads trailer fields, each line ended; undefined when they break the rules. */
-export function parseTrailers(text: string): string[] | undefined {
-  if (text === "") return [];
-  if (FORBIDDEN.test(text)) return undefined;
-  const fields: string[] = [];
-  const semantics: Semantics = {
-    contentLength: undefined,
-    transferEncoding: undefined,
-    isRepeated: false,
-    connection: "",
-    keepAlive: "",
-  };
-  for (const line of text.split("\r\n")) if (!readField(line, fields, semantics)) return undefined;
-  return fields.length > 2 * MAX_FIELDS ? undefined : fields;
-}
-
-function trimBlanks(line: string, from: number): string {
-  let start = from;
-  let end = line.length;
-  while (start < end && isBlank(line.charCodeAt(start))) start++;
-  while (end > start && isBlank(line.charCodeAt(end - 1))) end--;
-  return line.slice(start, end);
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }

@@ -31,8 +31,6 @@ export interface AnswerHandler {
   onHead(head: AnswerHead): void;
   /** False when the client cannot take more now: `resume` follows. */
   onData(chunk: Buffer): boolean;
-  /** Everything that came so far has been handed over. */
-  onLull(): void;
   onEnd(rawTrailers: readonly string[]): void;
   onFailed(failure: AppFailure): void;
   /** The application can take more of the request's body. */

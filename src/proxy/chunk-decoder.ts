@@ -1,7 +1,8 @@
-import { parseTrailers } from "./answer-head.ts";
+import { readFieldLines } from "./field-lines.ts";
 
 const MAX_SIZE_LINE_BYTES = 256;
 const MAX_TRAILER_BYTES = 16 * 1024;
+const MAX_TRAILERS = 1000;
 const SIZE_LINE = /^([0-9A-Fa-f]{1,13})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
 const CR = 0x0d;
 const LF = 0x0a;
@@ -76,9 +77,11 @@ export class ChunkDecoder {
     if (this.#line.length + stop - at > MAX_TRAILER_BYTES) return -1;
     this.#line += bytes.toString("latin1", at, stop);
     if (this.#line !== "\r\n" && !this.#line.endsWith("\r\n\r\n")) return stop;
-    const trailers = parseTrailers(this.#line.slice(0, this.#line === "\r\n" ? 0 : -4));
-    if (trailers === undefined) return -1;
-    this.#trailers = trailers;
+    if (this.#line !== "\r\n") {
+      const trailers: string[] = [];
+      if (!readFieldLines(this.#line.slice(0, -4), 0, trailers) || trailers.length > 2 * MAX_TRAILERS) return -1;
+      this.#trailers = trailers;
+    }
     this.#state = "done";
     return stop;
   }

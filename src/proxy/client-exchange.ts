@@ -1,4 +1,4 @@
-import type { Duplex, Readable } from "node:stream";
+import type { Duplex } from "node:stream";
 import type { AnswerHead } from "./app-request.ts";
 
 /** What a client's side tells whoever answers it. */
@@ -7,6 +7,12 @@ export interface ClientListener {
   onClientDrain(): void;
   /** The answer is out, or the client is gone; nothing follows. */
   onDone(): void;
+}
+
+/** Who takes the body of a request. */
+export interface BodyReader {
+  onBody(chunk: Buffer): void;
+  onBodyEnd(): void;
 }
 
 /** An answer of the proxy itself. */
@@ -35,7 +41,6 @@ export interface ClientExchange {
   readonly upgrade: string | undefined;
   /** Whether the request ended with its head. */
   readonly isBodyless: boolean;
-  readonly body: Readable;
   listener: ClientListener | undefined;
   /** Of the final answer; 0 while there is none. */
   readonly status: number;
@@ -45,12 +50,14 @@ export interface ClientExchange {
   readonly isDone: boolean;
   /** A final head is out. */
   readonly isBegun: boolean;
-  /** Whether all of the request has come. */
-  readonly isRequestWhole: boolean;
-  /** Whether all of the answer has been handed to the connection. */
-  readonly isAnswerWhole: boolean;
   /** Answer bytes that the client has not taken yet. */
   readonly unsentBytes: number;
+  /** Nothing more of the body is taken from the client for now. */
+  readonly isBodyPaused: boolean;
+  /** Begins to hand over the body; until then it waits. A client that breaks off is told of by `onDone`. */
+  readBody(reader: BodyReader): void;
+  pauseBody(): void;
+  resumeBody(): void;
   requestTrailers(): readonly string[];
   sendContinue(): void;
   sendEarlyHints(links: readonly string[]): void;
@@ -58,8 +65,6 @@ export interface ClientExchange {
   begin(head: AnswerHead, headers: readonly string[]): boolean;
   /** False when the client cannot take more now: `onClientDrain` follows. */
   write(chunk: Buffer): boolean;
-  /** What was written leaves now. */
-  flush(): void;
   finish(rawTrailers: readonly string[]): void;
   /** Ends an answer so that the client cannot take it for whole; `code` is one of HTTP/2. */
   cut(code?: number): void;

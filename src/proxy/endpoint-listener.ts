@@ -1,19 +1,14 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
-import type { SecureContext, TLSSocket } from "node:tls";
+import { createServer, type SecureContext, type Server, type TLSSocket } from "node:tls";
 import { callbackify } from "node:util";
 import type { CertificateAuthority } from "../auth/certificate-authority.ts";
 import { AppError } from "../errors/app-error.ts";
+import type { Log } from "../observability/log.ts";
 import { endpointWildcard, parseEndpointName } from "./endpoint-name.ts";
-import { mayUpgrade } from "./upgrade-rules.ts";
 
-const MAX_HEADER_BYTES = 32 * 1024;
 const HANDSHAKE_TIMEOUT_MS = 15_000;
-const HEADER_TIMEOUT_MS = 30_000;
-const IDLE_TIMEOUT_MS = 65_000;
 const KEEP_ALIVE_PROBE_MS = 60_000;
-const TIMEOUT_CHECK_MS = 5_000;
 /** Tries to find a port free on both loopback addresses when any port will do. */
 const FREE_PORT_TRIES = 10;
 
@@ -24,10 +19,9 @@ export interface ListenerOptions {
   readonly domain: string;
   readonly region: string;
   readonly certificates: CertificateAuthority;
-  /** Attaches what answers requests. */
-  readonly equip: (server: Server) => void;
-  /** Takes a connection whose client speaks HTTP/2. */
-  readonly onHttp2: (socket: TLSSocket) => void;
+  /** Takes a connection; its `alpnProtocol` says what the client speaks. */
+  readonly onClient: (socket: TLSSocket) => void;
+  readonly log: Log;
 }
 
 export interface Listening {
@@ -83,32 +77,13 @@ function createEndpointServer(options: ListenerOptions): Server {
     ALPNProtocols: ["h2", "http/1.1"],
     minVersion: "TLSv1.2",
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-    maxHeaderSize: MAX_HEADER_BYTES,
-    headersTimeout: HEADER_TIMEOUT_MS,
-    requestTimeout: 0,
-    keepAliveTimeout: IDLE_TIMEOUT_MS,
-    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-    insecureHTTPParser: false,
-    requireHostHeader: false, // the proxy's own refusal carries a request id
     noDelay: true,
     keepAlive: true, // clients whose host is gone are found out
     keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
-    shouldUpgradeCallback: mayUpgrade,
   });
-  server.maxHeadersCount = 0; // bytes bound it; a count would drop fields without a word
-  options.equip(server);
-  byProtocol(server, options.onHttp2);
+  server.on("secureConnection", options.onClient);
+  server.on("tlsClientError", (error) => options.log.debug({ err: error }, "a TLS handshake failed"));
   return server;
-}
-
-/** The server takes what the client did not want as HTTP/2. */
-function byProtocol(server: Server, onHttp2: (socket: TLSSocket) => void): void {
-  const takers = server.listeners("secureConnection");
-  server.removeAllListeners("secureConnection");
-  server.on("secureConnection", (socket) => {
-    if (socket.alpnProtocol === "h2") onHttp2(socket);
-    else for (const take of takers) take.call(server, socket);
-  });
 }
 
 /** A foreign name gets the region's certificate too, so that a client which insists reads a refusal and not an alert. */

@@ -1,8 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { ServerResponse, type IncomingMessage } from "node:http";
-import type { Server } from "node:https";
-import type { Duplex } from "node:stream";
-import type { TLSSocket } from "node:tls";
+import type { Server } from "node:tls";
 import type { CertificateAuthority } from "../auth/certificate-authority.ts";
 import type { EndpointTokens } from "../auth/endpoint-token.ts";
 import type { Config } from "../config/options.ts";
@@ -10,17 +7,17 @@ import type { EndpointDirectory } from "../lifecycle/microvm-service.ts";
 import type { Log } from "../observability/log.ts";
 import { ShellServer } from "../shell/shell-server.ts";
 import { BrowserPages } from "./browser-pages.ts";
-import { clientErrorHandler, OpenAnswers } from "./client-errors.ts";
+import type { ClientExchange } from "./client-exchange.ts";
 import { CrossOrigin } from "./cross-origin.ts";
 import { listenForEndpoints, type Listening } from "./endpoint-listener.ts";
 import { ExchangeObserver } from "./exchange-record.ts";
 import { ExchangeServer } from "./exchange-server.ts";
-import { H1ClientExchange } from "./h1-client-exchange.ts";
+import type { H1Limits } from "./h1-client-connection.ts";
+import { H1Clients } from "./h1-clients.ts";
 import { H2Clients } from "./h2-clients.ts";
 import { MicrovmLimits, type TierOf } from "./microvm-limits.ts";
 import { MicrovmLives } from "./microvm-lives.ts";
 import { ProxyMetrics } from "./proxy-metrics.ts";
-import { rawRefusal } from "./refusal.ts";
 import { ShellDoor } from "./shell-door.ts";
 import { StallWatch, type StallLimits } from "./stall-watch.ts";
 
@@ -36,6 +33,8 @@ export interface EndpointProxyOptions {
   /** Sizes of microVMs, for the limits of contract 3.8 and 13; left out where they are off. */
   readonly tierOf?: TierOf | undefined;
   readonly stalls?: StallLimits;
+  /** How slow clients of HTTP/1.x may be: 30 s for a head, 65 s between requests. */
+  readonly h1Limits?: H1Limits;
   readonly log: Log;
   readonly now?: () => number;
   /** Longest a request is held for a waking microVM; 60 s. */
@@ -61,8 +60,9 @@ export function createEndpointProxy(options: EndpointProxyOptions): EndpointProx
   const stalls = new StallWatch(options.stalls);
   const shells = new ShellServer({ log });
   const exchanges = createExchangeServer(options, { metrics, lives, stalls, shells });
-  const http2 = new H2Clients({ serve: (client) => void exchanges.serve(client), nextId: randomUUID, log });
-  const upgraded = new Set<Duplex>();
+  const serve = (client: ClientExchange): void => void exchanges.serve(client);
+  const http1 = new H1Clients({ serve, nextId: randomUUID, limits: options.h1Limits });
+  const http2 = new H2Clients({ serve, nextId: randomUUID, log });
   let listening: Listening | undefined;
 
   return {
@@ -73,8 +73,8 @@ export function createEndpointProxy(options: EndpointProxyOptions): EndpointProx
         domain: config.domain,
         region: config.region,
         certificates,
-        equip: (server) => equip(server, exchanges, upgraded, log),
-        onHttp2: (socket) => http2.accept(socket),
+        onClient: (socket) => (socket.alpnProtocol === "h2" ? http2 : http1).accept(socket),
+        log,
       });
       return { port: listening.port };
     },
@@ -82,13 +82,15 @@ export function createEndpointProxy(options: EndpointProxyOptions): EndpointProx
     async close() {
       stalls.close();
       shells.close();
+      const closed = (listening?.servers ?? []).map(closeServer);
+      http1.close();
       http2.close();
       const cut = (): void => {
+        http1.destroy();
         http2.destroy();
-        for (const socket of upgraded) socket.destroy();
       };
       const timer = setTimeout(cut, CLOSE_GRACE_MS); // the servers wait for these as well
-      await Promise.all((listening?.servers ?? []).map(closeServer));
+      await Promise.all(closed);
       clearTimeout(timer);
       cut();
       lives.close();
@@ -122,48 +124,8 @@ function createExchangeServer(
   });
 }
 
-function equip(server: Server, exchanges: ExchangeServer, upgraded: Set<Duplex>, log: Log): void {
-  const open = new OpenAnswers();
-  const serve = (request: IncomingMessage, response: ServerResponse): void => {
-    const { socket } = request;
-    open.add(socket);
-    response.once("close", () => open.remove(socket));
-    void exchanges.serve(new H1ClientExchange(request, response, randomUUID()));
-  };
-  server.on("request", serve);
-  server.on("checkContinue", serve);
-  server.on("upgrade", (request, duplex, early) => {
-    const socket = duplex as TLSSocket; // the server makes no other
-    // An upgrade behind unanswered requests would let its bytes overtake their answers.
-    if (open.of(socket) > 0) return void socket.destroy();
-    upgraded.add(socket);
-    socket.once("close", () => upgraded.delete(socket));
-    const response = attachResponse(request, socket);
-    void exchanges.serve(new H1ClientExchange(request, response, randomUUID(), { socket, early }));
-  });
-  server.on("connect", (_request, socket) => socket.end(rawRefusal({ refused: "method-not-allowed" }, randomUUID())));
-  server.on("clientError", clientErrorHandler(open));
-  server.on("tlsClientError", (error) => log.debug({ err: error }, "a TLS handshake failed"));
-}
-
-/** node hands over the bare connection of an upgrade; until the protocol changes, answers on it are still HTTP. */
-function attachResponse(request: IncomingMessage, socket: TLSSocket): ServerResponse {
-  const response = new ServerResponse(request);
-  response.shouldKeepAlive = false;
-  response.assignSocket(socket);
-  socket.on("error", () => socket.destroy());
-  socket.on("drain", () => response.emit("drain"));
-  response.once("finish", () => socket.destroySoon());
-  return response;
-}
-
 function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
-    server.close(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-    server.closeIdleConnections();
+    server.close(() => resolve());
   });
 }

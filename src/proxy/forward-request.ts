@@ -56,7 +56,6 @@ class Forwarding implements AnswerHandler, ClientListener {
   /** Whether it is still open what the application speaks: a first answer tells. */
   #isDoubtful = false;
   #doubt: DoubtfulAnswer | undefined;
-  #hasBytes = false;
   #isAnswered = false;
   #isThrottled = false;
 
@@ -107,17 +106,11 @@ class Forwarding implements AnswerHandler, ClientListener {
   onData(chunk: Buffer): boolean {
     if (this.#doubt !== undefined) return this.#weigh(this.#doubt, chunk);
     if (this.#app === undefined) return true;
-    this.#hasBytes = true;
     const waitMs = this.#route.activity.onSent(chunk.length);
     const canTakeMore = this.#exchange.client.write(chunk);
     if (waitMs === 0) return canTakeMore;
     this.#waitFor(waitMs);
     return false;
-  }
-
-  onLull(): void {
-    // A head without a body yet (server-sent events) must not wait for one.
-    if (!this.#hasBytes && this.#isAnswered) this.#exchange.client.flush();
   }
 
   onEnd(rawTrailers: readonly string[]): void {

@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { STATUS_CODES } from "node:http";
 import { setsCookie, withoutCookie } from "./browser-cookie.ts";
 import type { ClientExchange } from "./client-exchange.ts";
 import type { RequestHead } from "./request-head.ts";
@@ -86,15 +85,6 @@ export function trailerFields(rawTrailers: readonly string[]): string[] {
     if (!NOT_IN_TRAILERS.has(lower) && !lower.startsWith(PROXY_PREFIX)) kept.push(name, value);
   });
   return kept;
-}
-
-/** A response head as bytes, for a connection that has left HTTP. */
-export function rawResponseHead(status: number, headers: readonly string[]): string {
-  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
-  eachHeader(headers, (name, value) => {
-    text += `${name}: ${value}\r\n`;
-  });
-  return `${text}\r\n`;
 }
 
 /** Further names that the Connection fields declare to be of this connection only. */

@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import { AnswerParser, type ParserState } from "./answer-parser.ts";
 import type { AnswerHandler, AppConnection, AppFailure, AppRequest, AppRequestHead } from "./app-request.ts";
+import { fieldLines } from "./field-lines.ts";
 
 /** Idle connections are kept this long at most, or as the application's Keep-Alive field says. */
 const MAX_IDLE_MS = 30_000;
@@ -100,7 +101,6 @@ export class H1AppConnection implements AppConnection, AppRequest {
     if (this.#parser !== parser) return; // given up meanwhile
     if (state !== "reading") return this.#conclude(state);
     if (parser.isHeld) this.stream.pause();
-    this.#handler?.onLull();
   };
 
   readonly #onStreamEnd = (): void => {
@@ -165,10 +165,4 @@ function failureOf(state: ParserState, isUntouched: boolean): AppFailure {
 /** A request head as it goes out; names and values were checked on the way in. */
 export function serializeHead({ method, path, headers }: AppRequestHead): string {
   return `${method} ${path} HTTP/1.1\r\n${fieldLines(headers)}\r\n`;
-}
-
-function fieldLines(fields: readonly string[]): string {
-  let text = "";
-  for (let i = 0; i + 1 < fields.length; i += 2) text += `${fields[i]}: ${fields[i + 1]}\r\n`;
-  return text;
 }

@@ -1,163 +1,182 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { STATUS_CODES } from "node:http";
 import type { TLSSocket } from "node:tls";
 import type { AnswerHead } from "./app-request.ts";
-import type { ClientExchange, ClientListener, RefusalMessage } from "./client-exchange.ts";
-import { rawResponseHead } from "./forwarded-headers.ts";
+import type { BodyReader, ClientExchange, ClientListener, RefusalMessage } from "./client-exchange.ts";
+import type { ClientHead } from "./client-head.ts";
+import { fieldLines } from "./field-lines.ts";
+import type { H1ClientConnection } from "./h1-client-connection.ts";
+import { httpDate } from "./http-date.ts";
 
-/** How long the rest of a body is read after the answer is out, so that closing does not destroy the answer. */
-const LINGER_MS = 2000;
-
-export interface UpgradeRequest {
-  /** The client's connection; the response is attached to it until the protocol changes. */
-  readonly socket: Socket;
-  /** Bytes the client sent after its request; the application gets them only once it has agreed to the upgrade. */
-  readonly early: Buffer;
-}
+/** After these nobody knows where the next request would begin, or the client is not to be trusted with one. */
+const LAST_STATUSES = new Set([400, 405, 408, 431]);
 
 /** A request over HTTP/1.x. */
 export class H1ClientExchange implements ClientExchange {
   readonly requestId: string;
-  readonly request: IncomingMessage;
-  readonly upgradeRequest: UpgradeRequest | undefined;
+  readonly #connection: H1ClientConnection;
+  readonly #head: ClientHead;
   listener: ClientListener | undefined;
-  readonly #response: ServerResponse;
-  #isDone = false;
   status = 0;
   begunAt: number | undefined;
+  #mayKeepAlive: boolean;
+  #isChunked = false;
+  #isFinished = false;
+  #isDone = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse, requestId: string, upgrade?: UpgradeRequest) {
-    this.request = request;
-    this.#response = response;
+  constructor(connection: H1ClientConnection, head: ClientHead, requestId: string) {
+    this.#connection = connection;
+    this.#head = head;
     this.requestId = requestId;
-    this.upgradeRequest = upgrade;
-    response.on("close", this.#onClose);
-    response.on("drain", this.#onDrain);
+    this.#mayKeepAlive = head.mayKeepAlive && head.upgrade === undefined;
   }
 
   get version(): "1.0" | "1.1" {
-    return this.request.httpVersionMinor === 0 ? "1.0" : "1.1";
+    return this.#head.version;
   }
 
   get method(): string {
-    return this.request.method ?? "";
+    return this.#head.method;
   }
 
   get path(): string {
-    return this.request.url ?? "";
+    return this.#head.path;
   }
 
   get rawHeaders(): readonly string[] {
-    return this.request.rawHeaders;
+    return this.#head.rawHeaders;
   }
 
   get serverName(): string | undefined {
-    return serverNameOf(this.request.socket as TLSSocket);
+    return this.#connection.serverName;
   }
 
   get upgrade(): string | undefined {
-    return this.upgradeRequest && this.request.headers.upgrade;
+    return this.#head.upgrade;
   }
 
   get isBodyless(): boolean {
-    return false; // HTTP/1.1 says it in the head
-  }
-
-  get body(): IncomingMessage {
-    return this.request;
+    return this.#head.length === 0;
   }
 
   get isDone(): boolean {
-    return this.#isDone || this.#response.destroyed;
+    return this.#isDone || this.#connection.socket.destroyed;
   }
 
   get isBegun(): boolean {
-    return this.#response.headersSent;
-  }
-
-  get isRequestWhole(): boolean {
-    return this.request.complete;
-  }
-
-  get isAnswerWhole(): boolean {
-    return this.#response.writableFinished;
+    return this.status !== 0;
   }
 
   get unsentBytes(): number {
-    return this.#response.writableLength;
+    return this.#connection.output.length;
+  }
+
+  get isBodyPaused(): boolean {
+    return this.#connection.isHeld;
+  }
+
+  readBody(reader: BodyReader): void {
+    this.#connection.readBody(reader);
+  }
+
+  pauseBody(): void {
+    if (!this.isDone) this.#connection.pause();
+  }
+
+  resumeBody(): void {
+    if (!this.isDone) this.#connection.resume();
   }
 
   requestTrailers(): readonly string[] {
-    return this.request.rawTrailers;
+    return this.#connection.trailers;
   }
 
   sendContinue(): void {
-    const isAsked = this.request.httpVersionMinor > 0 && this.request.headers.expect !== undefined;
-    if (isAsked && !this.#response.headersSent) this.#response.writeContinue();
+    if (this.#head.expectsContinue && !this.isBegun) this.#connection.output.add("HTTP/1.1 100 Continue\r\n\r\n");
   }
 
   sendEarlyHints(links: readonly string[]): void {
-    if (this.request.httpVersionMinor === 0 || this.#response.headersSent) return;
-    try {
-      this.#response.writeEarlyHints({ link: [...links] });
-    } catch {
-      // A link that node does not accept is only a hint lost.
-    }
+    if (this.version === "1.0" || this.isBegun) return;
+    const fields = fieldLines(links.flatMap((link) => ["Link", link]));
+    this.#connection.output.add(`HTTP/1.1 103 Early Hints\r\n${fields}\r\n`);
   }
 
-  begin({ status, reason }: AnswerHead, headers: readonly string[]): boolean {
-    try {
-      this.#response.writeHead(status, reason, headers as string[]);
-      this.#onBegun(status);
-      return true;
-    } catch {
-      return false;
-    }
+  begin({ status, reason, framing }: AnswerHead, headers: readonly string[]): boolean {
+    let text = `HTTP/1.1 ${status} ${reason || (STATUS_CODES[status] ?? "")}\r\n${fieldLines(headers)}`;
+    if (!hasField(headers, "date")) text += `Date: ${httpDate()}\r\n`;
+    if (!hasField(headers, "content-length")) text += this.#framed(framing, status);
+    this.#sendHead(status, text);
+    return true;
   }
 
   write(chunk: Buffer): boolean {
-    return this.#response.write(chunk);
-  }
-
-  flush(): void {
-    if (!this.#response.destroyed) this.#response.flushHeaders();
+    const { output, socket } = this.#connection;
+    if (this.#isChunked && chunk.length > 0) {
+      output.add(`${chunk.length.toString(16)}\r\n`);
+      output.add(chunk);
+      output.add("\r\n");
+    } else output.add(chunk);
+    return !socket.writableNeedDrain;
   }
 
   finish(rawTrailers: readonly string[]): void {
-    if (rawTrailers.length > 0 && this.#response.chunkedEncoding) this.#response.addTrailers(pairsOf(rawTrailers));
-    this.#response.end();
+    if (this.isDone || this.#isFinished) return;
+    const { output, socket } = this.#connection;
+    if (this.#isChunked) output.add(`0\r\n${fieldLines(rawTrailers)}\r\n`);
+    output.flush();
+    this.#isFinished = true;
+    if (!socket.writableNeedDrain) this.#end(); // else the client takes its time
   }
 
   cut(): void {
-    this.#response.destroy();
+    this.#connection.socket.destroy();
   }
 
   reply({ status, headers, body }: RefusalMessage): void {
-    const response = this.#response;
-    // An unread body would be drained without an end, only to keep the connection; after a request that is not what it
-    // should be, nobody knows where the next one begins.
-    const isDoubtful = status === 400 || status === 405 || status === 431;
-    if (!this.request.complete || isDoubtful) response.shouldKeepAlive = false;
-    response.writeHead(status, headers);
-    this.#onBegun(status);
-    response.end(body);
+    // An unread body would be drained without an end, only to keep the connection.
+    if (!this.#connection.isRequestWhole || LAST_STATUSES.has(status)) this.#mayKeepAlive = false;
+    const fields = Object.entries(headers).flat();
+    this.#sendHead(status, `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${fieldLines(fields)}Date: ${httpDate()}\r\n`);
+    if (body !== "" && this.method !== "HEAD") this.#connection.output.add(Buffer.from(body));
+    this.finish([]);
   }
 
-  switchProtocols(headers: readonly string[], protocol: string): Socket {
-    const { socket, early } = this.release();
+  switchProtocols(headers: readonly string[], protocol: string): TLSSocket {
+    const fields = [...headers, "Connection", "Upgrade", "Upgrade", protocol];
+    this.#connection.output.add(`HTTP/1.1 101 ${STATUS_CODES[101]}\r\n${fieldLines(fields)}\r\n`);
     this.#onBegun(101);
-    socket.write(rawResponseHead(101, [...headers, "Connection", "Upgrade", "Upgrade", protocol]), "latin1");
-    if (early.length > 0) socket.unshift(early);
-    return socket;
+    this.#isDone = true;
+    return this.#connection.release();
   }
 
-  /** Hands the connection of an upgrade over to someone who answers it on his own. */
-  release(): UpgradeRequest {
-    const { upgradeRequest = { socket: this.request.socket, early: Buffer.alloc(0) } } = this;
-    this.#response.off("close", this.#onClose);
-    this.#response.detachSocket(upgradeRequest.socket);
+  /** The connection has room again. */
+  onDrain(): void {
+    if (this.#isFinished) this.#end();
+    else this.listener?.onClientDrain();
+  }
+
+  /** The connection is gone. */
+  onGone(): void {
+    if (this.#isDone) return;
     this.#isDone = true;
-    return upgradeRequest;
+    this.listener?.onDone();
+  }
+
+  /** How the client finds the end of a body that does not say its length; nothing for an answer without one. */
+  #framed(framing: AnswerHead["framing"], status: number): string {
+    if (framing === "none")
+      return this.method === "HEAD" || status === 204 || status === 304 ? "" : "Content-Length: 0\r\n";
+    if (this.version === "1.0") {
+      this.#mayKeepAlive = false;
+      return "";
+    }
+    this.#isChunked = true;
+    return "Transfer-Encoding: chunked\r\n";
+  }
+
+  #sendHead(status: number, text: string): void {
+    if (this.#connection.isLast) this.#mayKeepAlive = false;
+    this.#connection.output.add(text + (this.#mayKeepAlive ? this.#connection.keepAliveLines : "Connection: close\r\n\r\n"));
+    this.#onBegun(status);
   }
 
   #onBegun(status: number): void {
@@ -165,29 +184,16 @@ export class H1ClientExchange implements ClientExchange {
     this.begunAt = performance.now();
   }
 
-  readonly #onDrain = (): void => this.listener?.onClientDrain();
-
-  readonly #onClose = (): void => {
+  #end(): void {
     this.#isDone = true;
-    if (this.#response.writableFinished && !this.request.complete) linger(this.request);
     this.listener?.onDone();
-  };
+    this.#connection.onAnswered(this.#mayKeepAlive);
+  }
 }
 
-function pairsOf(fields: readonly string[]): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let i = 0; i + 1 < fields.length; i += 2) pairs.push([fields[i] ?? "", fields[i + 1] ?? ""]);
-  return pairs;
-}
-
-function linger(request: IncomingMessage): void {
-  request.resume();
-  const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
-  timer.unref();
-  request.once("end", () => clearTimeout(timer));
-}
-
-/** `false` when the client sent no name; the types do not say so. */
-function serverNameOf(socket: TLSSocket & { servername?: string | false | null }): string | undefined {
-  return typeof socket.servername === "string" ? socket.servername : undefined;
+/** Whether one of the names is this one, in any case; `lower` is in lower case. */
+function hasField(headers: readonly string[], lower: string): boolean {
+  for (let i = 0; i < headers.length; i += 2)
+    if (headers[i]?.length === lower.length && headers[i]?.toLowerCase() === lower) return true;
+  return false;
 }

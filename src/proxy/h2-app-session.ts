@@ -163,7 +163,6 @@ class H2AppRequest implements AppRequest {
       this.#stream.resume();
       return this.#onEnd();
     }
-    this.#handler?.onLull();
     this.#stream.on("data", this.#onData);
     this.#stream.once("end", this.#onEnd);
   }

@@ -1,6 +1,6 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import type { AnswerHead } from "./app-request.ts";
-import type { ClientExchange, ClientListener, RefusalMessage } from "./client-exchange.ts";
+import type { BodyReader, ClientExchange, ClientListener, RefusalMessage } from "./client-exchange.ts";
 
 const { NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = constants;
 
@@ -23,7 +23,7 @@ export class H2ClientExchange implements ClientExchange {
   readonly serverName: string | undefined;
   readonly upgrade: string | undefined;
   readonly isBodyless: boolean;
-  readonly body: ServerHttp2Stream;
+  readonly #stream: ServerHttp2Stream;
   listener: ClientListener | undefined;
   status = 0;
   begunAt: number | undefined;
@@ -31,7 +31,7 @@ export class H2ClientExchange implements ClientExchange {
   #answerTrailers: readonly string[] = [];
 
   constructor(stream: ServerHttp2Stream, head: H2RequestHead, requestId: string, serverName: string | undefined) {
-    this.body = stream;
+    this.#stream = stream;
     this.requestId = requestId;
     this.serverName = serverName;
     this.method = head.protocol === undefined ? head.method : "GET";
@@ -46,23 +46,32 @@ export class H2ClientExchange implements ClientExchange {
   }
 
   get isDone(): boolean {
-    return this.body.destroyed || this.body.closed;
+    return this.#stream.destroyed || this.#stream.closed;
   }
 
   get isBegun(): boolean {
-    return this.body.headersSent;
-  }
-
-  get isRequestWhole(): boolean {
-    return this.isBodyless || this.body.readableEnded;
-  }
-
-  get isAnswerWhole(): boolean {
-    return this.body.writableFinished;
+    return this.#stream.headersSent;
   }
 
   get unsentBytes(): number {
-    return this.body.writableLength;
+    return this.#stream.writableLength;
+  }
+
+  get isBodyPaused(): boolean {
+    return this.#stream.isPaused();
+  }
+
+  readBody(reader: BodyReader): void {
+    this.#stream.on("data", (chunk: Buffer) => reader.onBody(chunk));
+    this.#stream.once("end", () => reader.onBodyEnd());
+  }
+
+  pauseBody(): void {
+    this.#stream.pause();
+  }
+
+  resumeBody(): void {
+    this.#stream.resume();
   }
 
   requestTrailers(): readonly string[] {
@@ -80,52 +89,48 @@ export class H2ClientExchange implements ClientExchange {
   begin({ status, framing }: AnswerHead, headers: readonly string[]): boolean {
     const waitForTrailers = framing === "chunked";
     try {
-      this.body.respond(fieldsOf(status, headers), { endStream: framing === "none", waitForTrailers });
+      this.#stream.respond(fieldsOf(status, headers), { endStream: framing === "none", waitForTrailers });
     } catch {
       return false;
     }
     this.#onBegun(status);
-    if (waitForTrailers) this.body.once("wantTrailers", this.#sendTrailers);
+    if (waitForTrailers) this.#stream.once("wantTrailers", this.#sendTrailers);
     return true;
   }
 
   write(chunk: Buffer): boolean {
-    return this.body.write(chunk);
-  }
-
-  flush(): void {
-    // HTTP/2 frames leave at once.
+    return this.#stream.write(chunk);
   }
 
   finish(rawTrailers: readonly string[]): void {
     this.#answerTrailers = rawTrailers;
-    if (this.body.writableEnded) return this.#stopRequest();
-    this.body.end(this.#stopRequest);
+    if (this.#stream.writableEnded) return this.#stopRequest();
+    this.#stream.end(this.#stopRequest);
   }
 
   cut(code: number = NGHTTP2_INTERNAL_ERROR): void {
-    this.body.close(code);
+    this.#stream.close(code);
   }
 
   reply({ status, headers, body }: RefusalMessage): void {
     try {
-      this.body.respond({ ":status": status, ...headers }, { endStream: body === "" });
+      this.#stream.respond({ ":status": status, ...headers }, { endStream: body === "" });
     } catch {
       return this.cut();
     }
     this.#onBegun(status);
     if (body === "") this.#stopRequest();
-    else this.body.end(body, this.#stopRequest);
+    else this.#stream.end(body, this.#stopRequest);
   }
 
   switchProtocols(headers: readonly string[]): ServerHttp2Stream {
-    this.body.off("close", this.#onClose);
+    this.#stream.off("close", this.#onClose);
     const fields = fieldsOf(200, headers);
     const accept = fields.indexOf("sec-websocket-accept"); // of HTTP/1.1 only (RFC 8441, 5)
     if (accept > 0) fields.splice(accept, 2);
-    this.body.respond(fields);
+    this.#stream.respond(fields);
     this.#onBegun(200);
-    return this.body;
+    return this.#stream;
   }
 
   #onBegun(status: number): void {
@@ -134,9 +139,9 @@ export class H2ClientExchange implements ClientExchange {
   }
 
   #inform(headers: { ":status": number; link?: string[] }): void {
-    if (this.isDone || this.body.headersSent) return;
+    if (this.isDone || this.#stream.headersSent) return;
     try {
-      this.body.additionalHeaders(headers);
+      this.#stream.additionalHeaders(headers);
     } catch {
       // A hint that cannot be sent is only a hint lost.
     }
@@ -144,7 +149,7 @@ export class H2ClientExchange implements ClientExchange {
 
   readonly #sendTrailers = (): void => {
     try {
-      this.body.sendTrailers(trailerObject(this.#answerTrailers));
+      this.#stream.sendTrailers(trailerObject(this.#answerTrailers));
     } catch {
       this.cut();
     }
@@ -152,7 +157,7 @@ export class H2ClientExchange implements ClientExchange {
 
   /** The answer is whole, and nobody reads the rest of the request (RFC 9113, 8.1). */
   readonly #stopRequest = (): void => {
-    if (!this.isRequestWhole && !this.isDone) this.body.close(NGHTTP2_NO_ERROR);
+    if (!this.isBodyless && !this.#stream.readableEnded && !this.isDone) this.#stream.close(NGHTTP2_NO_ERROR);
   };
 
   readonly #onClose = (): void => this.listener?.onDone();

@@ -1,13 +1,13 @@
 import type { Activity } from "./activity.ts";
 import type { AppRequest } from "./app-request.ts";
-import type { ClientExchange } from "./client-exchange.ts";
+import type { BodyReader, ClientExchange } from "./client-exchange.ts";
 import { trailerFields } from "./forwarded-headers.ts";
 
 /** Kept of a body while it is not known what its application speaks. */
 const MAX_KEPT_BYTES = 64 * 1024;
 
 /** The body of a request on its way to an application. What went out first is kept for a second try, as far as allowed. */
-export class RequestBody {
+export class RequestBody implements BodyReader {
   readonly #exchange: ClientExchange;
   readonly #activity: Activity;
   readonly #hasTrailers: boolean;
@@ -26,7 +26,7 @@ export class RequestBody {
 
   /** Whether the client is the one to be waited for. */
   get isAwaited(): boolean {
-    return this.#app !== undefined && !this.#isEnded && !this.#exchange.body.isPaused();
+    return this.#app !== undefined && !this.#isEnded && !this.#exchange.isBodyPaused;
   }
 
   /** Whether all that ever went out can go out again. */
@@ -43,38 +43,39 @@ export class RequestBody {
     if (!keep || (!isNew && this.#kept === undefined)) this.#kept = undefined;
     else this.#kept ??= [];
     if (this.#isEnded) return this.#endApp();
-    const { body } = this.#exchange;
-    if (isNew) {
-      this.#isListening = true;
-      body.on("error", ignore); // the exchange's end tells the same
-      body.on("data", this.#onData);
-      body.once("end", this.#onEnd);
-    } else body.resume();
+    if (!isNew) return this.#exchange.resumeBody();
+    this.#isListening = true;
+    this.#exchange.readBody(this);
   }
 
   /** The application can take more. */
   onAppDrain(): void {
-    if (this.#app !== undefined && !this.#isThrottled) this.#exchange.body.resume();
+    if (this.#app !== undefined && !this.#isThrottled) this.#exchange.resumeBody();
   }
 
   /** Nothing goes to the application any more; the rest of the body waits. */
   detach(): void {
     this.#app = undefined;
-    if (this.#isListening && !this.#isEnded) this.#exchange.body.pause();
+    if (this.#isListening && !this.#isEnded) this.#exchange.pauseBody();
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  onBody(chunk: Buffer): void {
     const waitMs = this.#activity.onReceived(chunk.length);
     this.#keep(chunk);
     // Without an application this is the rest of a body that was answered early.
     const canTakeMore = this.#app?.write(chunk) ?? true;
     if (waitMs > 0) this.#waitFor(waitMs);
-    else if (!canTakeMore) this.#exchange.body.pause();
-  };
+    else if (!canTakeMore) this.#exchange.pauseBody();
+  }
+
+  onBodyEnd(): void {
+    this.#isEnded = true;
+    this.#endApp();
+  }
 
   /** The bandwidth is used up for now. */
   #waitFor(milliseconds: number): void {
-    this.#exchange.body.pause();
+    this.#exchange.pauseBody();
     this.#isThrottled = true;
     setTimeout(() => {
       this.#isThrottled = false;
@@ -89,14 +90,7 @@ export class RequestBody {
     else this.#kept.push(chunk);
   }
 
-  readonly #onEnd = (): void => {
-    this.#isEnded = true;
-    this.#endApp();
-  };
-
   #endApp(): void {
     this.#app?.end(this.#hasTrailers ? trailerFields(this.#exchange.requestTrailers()) : []);
   }
 }
-
-function ignore(): void {}

@@ -8,10 +8,9 @@ import { Activity } from "./activity.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
 import { forwardOver } from "./forward-request.ts";
 import { H1AppConnection } from "./h1-app-connection.ts";
-import { H1ClientExchange } from "./h1-client-exchange.ts";
 import type { MicrovmLife } from "./microvm-life.ts";
 
-/** Hands WebSocket handshakes with a shell token over to the shells. */
+/** Hands WebSocket handshakes with a shell token over to the shells: a client reaches them as it would an application. */
 export class ShellDoor {
   readonly #shells: Pick<ShellServer, "accept">;
 
@@ -20,7 +19,6 @@ export class ShellDoor {
   }
 
   async open(exchange: Exchange, target: EndpointTarget, life: MicrovmLife): Promise<Outcome> {
-    const { client } = exchange;
     const { microvmId } = target;
     const shell: ShellTarget = {
       microvmId,
@@ -28,17 +26,6 @@ export class ShellDoor {
       touch: () => target.touch(),
       onDown: (listener) => target.onDown(listener),
     };
-    if (!(client instanceof H1ClientExchange)) return await this.#openOverHttp2(exchange, { target, life, shell });
-    const upgrade = client.release();
-    this.#shells.accept({ request: client.request, ...upgrade, requestId: client.requestId }, shell);
-    return "answered";
-  }
-
-  /** The shells speak HTTP/1.1: an HTTP/2 client's stream reaches them as an application's would. */
-  async #openOverHttp2(
-    exchange: Exchange,
-    { target, life, shell }: { target: EndpointTarget; life: MicrovmLife; shell: ShellTarget },
-  ): Promise<Outcome> {
     const [ours, theirs] = duplexPair();
     const { requestId } = exchange.client;
     const server = createServer((_request, response) => void response.writeHead(502).end());

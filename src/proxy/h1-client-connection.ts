@@ -1,0 +1,301 @@
+import type { TLSSocket } from "node:tls";
+import { parseClientHead, type ClientHead } from "./client-head.ts";
+import type { BodyReader } from "./client-exchange.ts";
+import { GatheredWrites } from "./gathered-writes.ts";
+import { H1ClientExchange } from "./h1-client-exchange.ts";
+import { H1RequestBody } from "./h1-request-body.ts";
+import { findHeadEnd, HEAD_END } from "./head-end.ts";
+import { rawRefusal, type Refusal } from "./refusal.ts";
+
+const MAX_HEAD_BYTES = 32 * 1024;
+/** Bytes held for later: a head that is read ahead, or what follows an upgrade. */
+const MAX_HELD_BYTES = 64 * 1024;
+/** How long what a client still sends is read after the last answer, so that closing does not destroy the answer. */
+const LINGER_MS = 2000;
+const NOTHING = Buffer.alloc(0);
+const CR = 0x0d;
+const LF = 0x0a;
+/** Reads what nobody wants. */
+const NOBODY: BodyReader = { onBody() {}, onBodyEnd() {} };
+
+export interface H1Limits {
+  /** For a request's head, from its first byte, or the first one's from the start of the connection. */
+  readonly headMs: number;
+  /** Between an answer and the next request. */
+  readonly idleMs: number;
+}
+
+/** Who keeps the connections. */
+export interface H1Keeper {
+  readonly limits: H1Limits;
+  /** How the head of an answer ends after which another request may come. */
+  readonly keepAliveLines: string;
+  serve(exchange: H1ClientExchange): void;
+  nextId(): string;
+  /** The connection is gone, or has left HTTP. */
+  remove(connection: H1ClientConnection): void;
+}
+
+/**
+ * A client's connection that speaks HTTP/1.x: requests one after the other, each answered before the next one begins, however
+ * many are sent ahead.
+ */
+export class H1ClientConnection {
+  readonly socket: TLSSocket;
+  /** The TLS server name; undefined when the client sent none. */
+  readonly serverName: string | undefined;
+  readonly output: GatheredWrites;
+  readonly #keeper: H1Keeper;
+  /** Received and not yet understood; the first `#known` bytes hold no end of a head. */
+  #pending: Buffer = NOTHING;
+  #known = 0;
+  /** Read, and waiting for its turn. */
+  #next: ClientHead | Refusal | undefined;
+  #exchange: H1ClientExchange | undefined;
+  #body: H1RequestBody | undefined;
+  #isAdvancing = false;
+  #isHeld = false;
+  #isLast = false;
+  #isClosing = false;
+  /** By `performance.now()`; what happens then depends on what the client owes. */
+  #deadline: number;
+  #hasServed = false;
+
+  constructor(socket: TLSSocket, keeper: H1Keeper) {
+    this.socket = socket;
+    this.#keeper = keeper;
+    this.output = new GatheredWrites(socket);
+    this.#deadline = performance.now() + keeper.limits.headMs;
+    const name: unknown = socket.servername; // `false` when the client sent none; the types do not say so
+    this.serverName = typeof name === "string" ? name : undefined;
+    socket.on("data", this.#onBytes);
+    socket.on("end", this.#onEnd);
+    socket.on("drain", this.#onDrain);
+    socket.on("error", ignore); // "close" follows, and says the same
+    socket.on("close", this.#onClose);
+  }
+
+  /** How a head ends after which another request may come. */
+  get keepAliveLines(): string {
+    return this.#keeper.keepAliveLines;
+  }
+
+  get trailers(): readonly string[] {
+    return this.#body?.trailers ?? [];
+  }
+
+  get isRequestWhole(): boolean {
+    return this.#body === undefined || this.#body.isWhole;
+  }
+
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  /** Closes it as soon as nothing is under way. */
+  retire(): void {
+    this.#isLast = true;
+    if (this.#exchange === undefined) this.close();
+  }
+
+  /** Whether the connection ends with the present answer. */
+  get isLast(): boolean {
+    return this.#isLast;
+  }
+
+  /** Does what is due by now. */
+  check(now: number): void {
+    if (now < this.#deadline) return;
+    const isIdle = this.#hasServed && this.#pending.length === 0;
+    if (this.#isClosing || this.#body !== undefined) this.socket.destroy();
+    else if (isIdle) this.close();
+    else this.#refuse({ refused: "request-timeout" });
+  }
+
+  readBody(reader: BodyReader): void {
+    if (this.#body === undefined) return reader.onBodyEnd();
+    this.#body.reader = reader;
+    this.resume();
+    this.#advance();
+  }
+
+  /** Takes nothing more from the client for now. */
+  pause(): void {
+    this.#isHeld = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.socket.resume();
+  }
+
+  /** The answer to the present request is out. */
+  onAnswered(mayKeepAlive: boolean): void {
+    this.#exchange = undefined;
+    this.#hasServed = true;
+    if (this.socket.destroyed) return;
+    if (!mayKeepAlive || this.#isLast) return this.close();
+    if (this.isRequestWhole) this.#body = undefined;
+    else this.#body!.reader = NOBODY;
+    const { idleMs, headMs } = this.#keeper.limits;
+    this.#deadline = performance.now() + (this.#body !== undefined ? LINGER_MS : idleMs);
+    this.resume();
+    if (this.#pending.length === 0 && this.#next === undefined) return;
+    if (this.#body === undefined) this.#deadline = performance.now() + headMs;
+    this.#advance();
+  }
+
+  /** Gives the connection away; what the client sent after its request is read from it again. */
+  release(): TLSSocket {
+    const { socket } = this;
+    this.output.flush();
+    socket.off("data", this.#onBytes).off("end", this.#onEnd).off("drain", this.#onDrain);
+    socket.off("error", ignore).off("close", this.#onClose);
+    socket.pause();
+    this.#exchange = undefined;
+    this.#keeper.remove(this);
+    if (this.#pending.length > 0) socket.unshift(this.#pending);
+    return socket;
+  }
+
+  /** Ends the connection after what was written. */
+  close(): void {
+    const { socket } = this;
+    if (this.#isClosing) return;
+    const isQuiet = this.isRequestWhole && this.#pending.length === 0 && this.#next === undefined;
+    this.#isClosing = true;
+    this.#pending = NOTHING;
+    this.#next = undefined;
+    this.#deadline = performance.now() + this.#keeper.limits.idleMs;
+    this.resume();
+    this.output.flush();
+    socket.end(() => {
+      if (isQuiet) socket.destroy();
+      this.#deadline = performance.now() + LINGER_MS;
+    });
+  }
+
+  readonly #onBytes = (bytes: Buffer): void => {
+    if (this.#isClosing) return;
+    this.#pending = this.#pending.length === 0 ? bytes : Buffer.concat([this.#pending, bytes]);
+    this.#advance();
+    if (this.#pending.length > MAX_HELD_BYTES || this.#next !== undefined) this.pause();
+  };
+
+  /** A client that ends its side in the middle of an exchange has left; node's TLS sockets know no half-open state. */
+  readonly #onEnd = (): void => {
+    if (this.#exchange !== undefined) this.socket.destroy();
+  };
+
+  readonly #onDrain = (): void => this.#exchange?.onDrain();
+
+  readonly #onClose = (): void => {
+    this.#isClosing = true;
+    this.#keeper.remove(this);
+    this.#exchange?.onGone();
+  };
+
+  /** Goes on with what has come; not by recursion, as requests sent ahead may be many and refused at once. */
+  #advance(): void {
+    if (this.#isAdvancing) return;
+    this.#isAdvancing = true;
+    while (this.#step());
+    this.#isAdvancing = false;
+  }
+
+  /** False when something else must happen first. */
+  #step(): boolean {
+    if (this.#isClosing || this.socket.destroyed) return false;
+    if (!this.isRequestWhole) return this.#readBody();
+    if (this.#exchange?.upgrade !== undefined) return false;
+    if (this.#next === undefined && !this.#readHead()) return false;
+    if (this.#exchange !== undefined) return this.#lookAhead();
+    this.#begin();
+    return true;
+  }
+
+  #readBody(): boolean {
+    const body = this.#body!;
+    const bytes = this.#pending;
+    if (bytes.length === 0) return false;
+    if (body.reader === undefined) {
+      this.pause();
+      return false;
+    }
+    this.#pending = NOTHING;
+    const end = body.push(bytes);
+    if (end < 0) {
+      this.socket.destroy(); // its place in the stream of requests is lost
+      return false;
+    }
+    if (this.#isClosing) return false;
+    if (end < bytes.length) this.#pending = bytes.subarray(end);
+    if (!body.isWhole) return false;
+    if (this.#exchange === undefined) {
+      this.#body = undefined;
+      this.#deadline = performance.now() + this.#keeper.limits.idleMs;
+    }
+    return true;
+  }
+
+  /** Reads the next head, if all of it is there. */
+  #readHead(): boolean {
+    this.#skipEmptyLines();
+    const bytes = this.#pending;
+    if (bytes.length === 0) return false;
+    const end = findHeadEnd(bytes, this.#known, MAX_HEAD_BYTES);
+    if (end === "incomplete") {
+      if (this.#known === 0 && this.#hasServed) this.#deadline = performance.now() + this.#keeper.limits.headMs;
+      this.#known = bytes.length;
+      return false;
+    }
+    this.#known = 0;
+    if (typeof end === "string") {
+      this.#next = end === "too-large" ? { refused: "header-too-large" } : MALFORMED;
+      return true;
+    }
+    const next = end + HEAD_END.length;
+    this.#pending = next === bytes.length ? NOTHING : bytes.subarray(next);
+    this.#next = parseClientHead(bytes.toString("latin1", 0, end));
+    return true;
+  }
+
+  /** Before a request line they mean nothing (RFC 9112, 2.2). */
+  #skipEmptyLines(): void {
+    let at = 0;
+    const bytes = this.#pending;
+    while (bytes[at] === CR && bytes[at + 1] === LF) at += 2;
+    if (at === 0) return;
+    this.#pending = bytes.subarray(at);
+    this.#known = 0;
+  }
+
+  /** An upgrade behind an unanswered request would let its bytes overtake the answer. */
+  #lookAhead(): boolean {
+    const next = this.#next!;
+    if (!("refused" in next) && next.upgrade !== undefined) this.socket.destroy();
+    return false;
+  }
+
+  #begin(): void {
+    const head = this.#next!;
+    this.#next = undefined;
+    if ("refused" in head) return this.#refuse(head);
+    this.#deadline = Number.POSITIVE_INFINITY;
+    this.#body = head.length === 0 ? undefined : new H1RequestBody(head.length);
+    const exchange = new H1ClientExchange(this, head, this.#keeper.nextId());
+    this.#exchange = exchange;
+    this.#keeper.serve(exchange);
+  }
+
+  #refuse(refusal: Refusal): void {
+    this.output.add(rawRefusal(refusal, this.#keeper.nextId()));
+    this.close();
+  }
+}
+
+const MALFORMED: Refusal = { refused: "malformed", why: "not valid HTTP/1.1" };
+
+function ignore(): void {}
