@@ -7,7 +7,7 @@ const NOT_IN_A_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
  * breaks the rules. Whatever two parsers could read in two ways is refused: nothing is folded, guessed or trimmed off a name.
  */
 export function readFieldLines(text: string, from: number, into: string[]): boolean {
-  for (let start = from; start <= text.length; ) {
+  for (let start = from; start <= text.length;) {
     const found = text.indexOf("\r\n", start);
     const end = found < 0 ? text.length : found;
     const colon = text.indexOf(":", start);

@@ -2,7 +2,7 @@ import type { TLSSocket } from "node:tls";
 import { parseClientHead, type ClientHead } from "./client-head.ts";
 import type { BodyReader } from "./client-exchange.ts";
 import { GatheredWrites } from "./gathered-writes.ts";
-import { H1ClientExchange } from "./h1-client-exchange.ts";
+import { H1ClientExchange, type H1Carrier } from "./h1-client-exchange.ts";
 import { H1RequestBody } from "./h1-request-body.ts";
 import { findHeadEnd, HEAD_END } from "./head-end.ts";
 import { rawRefusal, type Refusal } from "./refusal.ts";
@@ -15,6 +15,7 @@ const LINGER_MS = 2000;
 const NOTHING = Buffer.alloc(0);
 const CR = 0x0d;
 const LF = 0x0a;
+const MALFORMED: Refusal = { refused: "malformed", why: "not valid HTTP/1.1" };
 /** Reads what nobody wants. */
 const NOBODY: BodyReader = { onBody() {}, onBodyEnd() {} };
 
@@ -40,9 +41,8 @@ export interface H1Keeper {
  * A client's connection that speaks HTTP/1.x: requests one after the other, each answered before the next one begins, however
  * many are sent ahead.
  */
-export class H1ClientConnection {
+export class H1ClientConnection implements H1Carrier {
   readonly socket: TLSSocket;
-  /** The TLS server name; undefined when the client sent none. */
   readonly serverName: string | undefined;
   readonly output: GatheredWrites;
   readonly #keeper: H1Keeper;
@@ -75,7 +75,6 @@ export class H1ClientConnection {
     socket.on("close", this.#onClose);
   }
 
-  /** How a head ends after which another request may come. */
   get keepAliveLines(): string {
     return this.#keeper.keepAliveLines;
   }
@@ -98,7 +97,6 @@ export class H1ClientConnection {
     if (this.#exchange === undefined) this.close();
   }
 
-  /** Whether the connection ends with the present answer. */
   get isLast(): boolean {
     return this.#isLast;
   }
@@ -119,7 +117,6 @@ export class H1ClientConnection {
     this.#advance();
   }
 
-  /** Takes nothing more from the client for now. */
   pause(): void {
     this.#isHeld = true;
     this.socket.pause();
@@ -131,14 +128,13 @@ export class H1ClientConnection {
     this.socket.resume();
   }
 
-  /** The answer to the present request is out. */
   onAnswered(mayKeepAlive: boolean): void {
     this.#exchange = undefined;
     this.#hasServed = true;
     if (this.socket.destroyed) return;
     if (!mayKeepAlive || this.#isLast) return this.close();
     if (this.isRequestWhole) this.#body = undefined;
-    else this.#body!.reader = NOBODY;
+    if (this.#body !== undefined) this.#body.reader = NOBODY;
     const { idleMs, headMs } = this.#keeper.limits;
     this.#deadline = performance.now() + (this.#body !== undefined ? LINGER_MS : idleMs);
     this.resume();
@@ -147,7 +143,6 @@ export class H1ClientConnection {
     this.#advance();
   }
 
-  /** Gives the connection away; what the client sent after its request is read from it again. */
   release(): TLSSocket {
     const { socket } = this;
     this.output.flush();
@@ -208,16 +203,16 @@ export class H1ClientConnection {
   /** False when something else must happen first. */
   #step(): boolean {
     if (this.#isClosing || this.socket.destroyed) return false;
-    if (!this.isRequestWhole) return this.#readBody();
+    if (this.#body?.isWhole === false) return this.#readBody(this.#body);
     if (this.#exchange?.upgrade !== undefined) return false;
-    if (this.#next === undefined && !this.#readHead()) return false;
-    if (this.#exchange !== undefined) return this.#lookAhead();
-    this.#begin();
+    this.#next ??= this.#readHead();
+    if (this.#next === undefined) return false;
+    if (this.#exchange !== undefined) return this.#lookAhead(this.#next);
+    this.#begin(this.#next);
     return true;
   }
 
-  #readBody(): boolean {
-    const body = this.#body!;
+  #readBody(body: H1RequestBody): boolean {
     const bytes = this.#pending;
     if (bytes.length === 0) return false;
     if (body.reader === undefined) {
@@ -241,25 +236,22 @@ export class H1ClientConnection {
   }
 
   /** Reads the next head, if all of it is there. */
-  #readHead(): boolean {
+  #readHead(): ClientHead | Refusal | undefined {
     this.#skipEmptyLines();
     const bytes = this.#pending;
-    if (bytes.length === 0) return false;
+    if (bytes.length === 0) return undefined;
     const end = findHeadEnd(bytes, this.#known, MAX_HEAD_BYTES);
     if (end === "incomplete") {
       if (this.#known === 0 && this.#hasServed) this.#deadline = performance.now() + this.#keeper.limits.headMs;
       this.#known = bytes.length;
-      return false;
+      return undefined;
     }
     this.#known = 0;
-    if (typeof end === "string") {
-      this.#next = end === "too-large" ? { refused: "header-too-large" } : MALFORMED;
-      return true;
-    }
+    if (end === "too-large") return { refused: "header-too-large" };
+    if (end === "malformed") return MALFORMED;
     const next = end + HEAD_END.length;
     this.#pending = next === bytes.length ? NOTHING : bytes.subarray(next);
-    this.#next = parseClientHead(bytes.toString("latin1", 0, end));
-    return true;
+    return parseClientHead(bytes.toString("latin1", 0, end));
   }
 
   /** Before a request line they mean nothing (RFC 9112, 2.2). */
@@ -273,14 +265,12 @@ export class H1ClientConnection {
   }
 
   /** An upgrade behind an unanswered request would let its bytes overtake the answer. */
-  #lookAhead(): boolean {
-    const next = this.#next!;
+  #lookAhead(next: ClientHead | Refusal): false {
     if (!("refused" in next) && next.upgrade !== undefined) this.socket.destroy();
     return false;
   }
 
-  #begin(): void {
-    const head = this.#next!;
+  #begin(head: ClientHead | Refusal): void {
     this.#next = undefined;
     if ("refused" in head) return this.#refuse(head);
     this.#deadline = Number.POSITIVE_INFINITY;
@@ -295,7 +285,5 @@ export class H1ClientConnection {
     this.close();
   }
 }
-
-const MALFORMED: Refusal = { refused: "malformed", why: "not valid HTTP/1.1" };
 
 function ignore(): void {}

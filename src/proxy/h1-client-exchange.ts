@@ -4,16 +4,40 @@ import type { AnswerHead } from "./app-request.ts";
 import type { BodyReader, ClientExchange, ClientListener, RefusalMessage } from "./client-exchange.ts";
 import type { ClientHead } from "./client-head.ts";
 import { fieldLines } from "./field-lines.ts";
-import type { H1ClientConnection } from "./h1-client-connection.ts";
+import type { GatheredWrites } from "./gathered-writes.ts";
 import { httpDate } from "./http-date.ts";
 
 /** After these nobody knows where the next request would begin, or the client is not to be trusted with one. */
 const LAST_STATUSES = new Set([400, 405, 408, 431]);
 
+/** The connection that carries an exchange. */
+export interface H1Carrier {
+  readonly socket: TLSSocket;
+  /** The TLS server name; undefined when the client sent none. */
+  readonly serverName: string | undefined;
+  readonly output: GatheredWrites;
+  /** How the head of an answer ends after which another request may come. */
+  readonly keepAliveLines: string;
+  /** Whether the connection ends with the present answer. */
+  readonly isLast: boolean;
+  /** Nothing is taken from the client for now. */
+  readonly isHeld: boolean;
+  readonly isRequestWhole: boolean;
+  /** Of the request. */
+  readonly trailers: readonly string[];
+  readBody(reader: BodyReader): void;
+  pause(): void;
+  resume(): void;
+  /** The answer to the present request is out. */
+  onAnswered(mayKeepAlive: boolean): void;
+  /** Gives the connection away; what the client sent after its request is read from it again. */
+  release(): TLSSocket;
+}
+
 /** A request over HTTP/1.x. */
 export class H1ClientExchange implements ClientExchange {
   readonly requestId: string;
-  readonly #connection: H1ClientConnection;
+  readonly #connection: H1Carrier;
   readonly #head: ClientHead;
   listener: ClientListener | undefined;
   status = 0;
@@ -23,7 +47,7 @@ export class H1ClientExchange implements ClientExchange {
   #isFinished = false;
   #isDone = false;
 
-  constructor(connection: H1ClientConnection, head: ClientHead, requestId: string) {
+  constructor(connection: H1Carrier, head: ClientHead, requestId: string) {
     this.#connection = connection;
     this.#head = head;
     this.requestId = requestId;
@@ -135,7 +159,10 @@ export class H1ClientExchange implements ClientExchange {
     // An unread body would be drained without an end, only to keep the connection.
     if (!this.#connection.isRequestWhole || LAST_STATUSES.has(status)) this.#mayKeepAlive = false;
     const fields = Object.entries(headers).flat();
-    this.#sendHead(status, `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${fieldLines(fields)}Date: ${httpDate()}\r\n`);
+    this.#sendHead(
+      status,
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${fieldLines(fields)}Date: ${httpDate()}\r\n`,
+    );
     if (body !== "" && this.method !== "HEAD") this.#connection.output.add(Buffer.from(body));
     this.finish([]);
   }
@@ -175,7 +202,9 @@ export class H1ClientExchange implements ClientExchange {
 
   #sendHead(status: number, text: string): void {
     if (this.#connection.isLast) this.#mayKeepAlive = false;
-    this.#connection.output.add(text + (this.#mayKeepAlive ? this.#connection.keepAliveLines : "Connection: close\r\n\r\n"));
+    this.#connection.output.add(
+      text + (this.#mayKeepAlive ? this.#connection.keepAliveLines : "Connection: close\r\n\r\n"),
+    );
     this.#onBegun(status);
   }
 

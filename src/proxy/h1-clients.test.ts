@@ -1,0 +1,139 @@
+import { createServer, type RequestListener } from "node:http";
+import { expect, test, vi } from "vitest";
+import type { EndpointProxyOptions } from "./endpoint-proxy.ts";
+import { type ProxyFixture, readAll, useProxy, useServer } from "./proxy-fixture.ts";
+
+const HEAD = "Host: $HOST\r\nX-aws-proxy-auth: $TOKEN\r\n";
+
+/** An application that answers with method, path and body of each request. */
+async function useEcho(options: Partial<EndpointProxyOptions> = {}): Promise<ProxyFixture> {
+  return await useApp((request, response) => {
+    let body = "";
+    request.setEncoding("latin1").on("data", (chunk: string) => (body += chunk));
+    request.once("end", () => response.end(`${request.method} ${request.url} ${body}`));
+  }, options);
+}
+
+async function useApp(app: RequestListener, options: Partial<EndpointProxyOptions> = {}): Promise<ProxyFixture> {
+  const fixture = await useProxy(options);
+  fixture.microvm.ports.set(8080, await useServer(createServer(app)));
+  return fixture;
+}
+
+async function filled(fixture: ProxyFixture, text: string): Promise<string> {
+  return text.replaceAll("$HOST", fixture.microvm.host).replaceAll("$TOKEN", await fixture.token());
+}
+
+async function exchange(fixture: ProxyFixture, text: string): Promise<string> {
+  const socket = await fixture.tls();
+  socket.write(await filled(fixture, text), "latin1");
+  return await readAll(socket);
+}
+
+test("requests read the same however they are cut", async () => {
+  const fixture = await useEcho();
+  const text = await filled(
+    fixture,
+    `POST /1 HTTP/1.1\r\n${HEAD}Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nX-T: 1\r\n\r\n` +
+      `\r\nPUT /2 HTTP/1.1\r\n${HEAD}Content-Length: 3\r\n\r\nyes` +
+      `GET /3 HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`,
+  );
+  for (const size of [1, 7, 300, text.length]) {
+    const socket = await fixture.tls();
+    socket.setNoDelay(true);
+    const answer = readAll(socket);
+    for (let at = 0; at < text.length; at += size) {
+      socket.write(text.slice(at, at + size), "latin1");
+      if (size < 300 && at % 64 === 0) await new Promise(setImmediate);
+    }
+    const bodies = (await answer).match(/(?:POST|PUT|GET) \/\d \w*?(?=HTTP|$)/g);
+    expect(bodies).toEqual(["POST /1 hello", "PUT /2 yes", "GET /3 "]);
+  }
+});
+
+test("a connection is kept after an answer, unless the client says otherwise", async () => {
+  const fixture = await useEcho();
+  const twice = `GET / HTTP/1.0\r\n${HEAD}Connection: keep-alive\r\n\r\nGET /last HTTP/1.0\r\n${HEAD}\r\n`;
+  const answer = await exchange(fixture, twice);
+  expect(answer.match(/\r\nConnection: [\w-]+/g)).toEqual(["\r\nConnection: keep-alive", "\r\nConnection: close"]);
+  expect(answer).toMatch(/\r\nKeep-Alive: timeout=65\r\n/);
+  expect(answer).toMatch(/GET \/last $/);
+});
+
+test("an answer without a date gets one", async () => {
+  const fixture = await useApp((_request, response) => {
+    response.sendDate = false;
+    response.end("x");
+  });
+  const answer = await exchange(fixture, `GET / HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`);
+  expect(answer.match(/^date: .*GMT\r$/gim)).toHaveLength(1);
+});
+
+test.each([
+  ["half a head", "GET / HTTP/1.1\r\nHost:"],
+  ["nothing at all", ""],
+])("a client that sends %s is told that its time is over", async (_what, text) => {
+  const fixture = await useEcho({ h1Limits: { headMs: 200, idleMs: 60_000 } });
+  expect(await exchange(fixture, text)).toMatch(/^HTTP\/1.1 408 [^]*x-amzn-requestid: /);
+});
+
+test("half a head after an answer is not waited for longer than another", async () => {
+  const fixture = await useEcho({ h1Limits: { headMs: 300, idleMs: 60_000 } });
+  const answer = await exchange(fixture, `GET / HTTP/1.1\r\n${HEAD}\r\nGET /`);
+  expect(answer.match(/HTTP\/1.1 \d+/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 408"]);
+});
+
+test("an idle connection is closed without a word, and one with a request under way is not", async () => {
+  const fixture = await useApp((_request, response) => void setTimeout(() => response.end("at last"), 700), {
+    h1Limits: { headMs: 200, idleMs: 200 },
+  });
+  const answer = await exchange(fixture, `GET / HTTP/1.1\r\n${HEAD}\r\n`);
+  expect(answer).toMatch(/at last$/);
+  expect(answer.match(/HTTP\/1.1 \d+/g)).toHaveLength(1);
+});
+
+test("bytes that never become a head are refused without waiting for its end", async () => {
+  const fixture = await useEcho();
+  expect(await exchange(fixture, "SSH-2.0-OpenSSH_9.2\n")).toMatch(/^HTTP\/1.1 400 /);
+});
+
+test("thousands of requests sent ahead are refused one by one", async () => {
+  const fixture = await useEcho();
+  const refused = "GET / HTTP/1.1\r\nHost: $HOST\r\n\r\n".repeat(3000);
+  const answer = await exchange(fixture, `${refused}GET /end HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`);
+  expect(answer.match(/HTTP\/1.1 403/g)).toHaveLength(3000);
+  expect(answer).toMatch(/GET \/end $/);
+});
+
+test("a client that sends ahead and reads nothing is held back", async () => {
+  let seen = 0;
+  const fixture = await useApp((_request, response) => {
+    seen++;
+    response.end(Buffer.alloc(1_000_000));
+  });
+  const socket = await fixture.tls();
+  socket.on("error", () => {});
+  socket.pause();
+  socket.write((await filled(fixture, `GET / HTTP/1.1\r\n${HEAD}\r\n`)).repeat(500), "latin1");
+  let before = -1;
+  await vi.waitFor(
+    () => {
+      const isSteady = seen === before && seen > 0;
+      before = seen;
+      expect(isSteady).toBe(true);
+    },
+    { timeout: 20_000, interval: 300 },
+  );
+  expect(seen).toBeLessThan(100);
+});
+
+test("a body that is not over when its answer is gets two more seconds, and the connection goes on if it ends then", async () => {
+  const fixture = await useApp((_request, response) => response.end("early"));
+  const socket = await fixture.tls();
+  socket.write(await filled(fixture, `POST / HTTP/1.1\r\n${HEAD}Content-Length: 4\r\n\r\nhe`), "latin1");
+  let text = "";
+  socket.setEncoding("latin1").on("data", (chunk: string) => (text += chunk));
+  await vi.waitFor(() => expect(text).toMatch(/early/));
+  socket.write(await filled(fixture, `reGET / HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`), "latin1");
+  await vi.waitFor(() => expect(text.match(/HTTP\/1.1 200/g)).toHaveLength(2));
+});
