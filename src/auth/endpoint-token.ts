@@ -15,6 +15,6 @@ export interface TokenClaims {
 /** Mints and opens endpoint tokens: compact JWE, alg dir, enc A256GCM, kid (contract 6.2). */
 export interface EndpointTokens {
   mint(claims: TokenClaims): Promise<string>;
-  /** The claims of a genuine token, expired or not; undefined for anything else. */
-  open(token: string): Promise<TokenClaims | undefined>;
+  /** The claims of a genuine token, expired or not; undefined for anything else. At once for one that was opened before. */
+  open(token: string): TokenClaims | undefined | Promise<TokenClaims | undefined>;
 }

@@ -10,6 +10,8 @@ export const MAX_TOKEN_CHARACTERS = 8000;
 const PLAINTEXT_BYTES = { allPorts: 469, portList: 511 } as const;
 /** Opened tokens remembered, so that a warm request does not decrypt; only genuine tokens get in. */
 const MAX_REMEMBERED = 4096;
+/** 16 bytes, encoded. */
+const TAG_CHARACTERS = 22;
 
 interface OpeningKey extends EndpointTokenKey {
   /** The only protected header this key is used under, encoded. */
@@ -27,25 +29,33 @@ export function jweEndpointTokens(keys: readonly EndpointTokenKey[]): EndpointTo
   const byHeader = new Map(keys.map((key) => [encodedHeader(key.kid), { ...key, header: encodedHeader(key.kid) }]));
   const minting = keys[0];
   if (!minting) throw new TypeError("Endpoint tokens need at least one key");
-  const remembered = new Map<string, TokenClaims>();
+  const remembered = new OpenedTokens();
 
-  async function open(token: string): Promise<TokenClaims | undefined> {
-    const known = remembered.get(token);
-    if (known) return known;
+  async function openNew(token: string): Promise<TokenClaims | undefined> {
     if (token.length > MAX_TOKEN_CHARACTERS) return undefined;
     const key = byHeader.get(token.slice(0, token.indexOf(".")));
     const claims = key && (await decrypt(token, key));
-    if (claims) remember(remembered, token, claims);
+    if (claims) remembered.set(token, claims);
     return claims;
   }
 
-  return { mint: (claims) => encrypt(claims, minting), open };
+  return { mint: (claims) => encrypt(claims, minting), open: (token) => remembered.get(token) ?? openNew(token) };
 }
 
-function remember(remembered: Map<string, TokenClaims>, token: string, claims: TokenClaims): void {
-  remembered.set(token, claims);
-  const oldest = remembered.keys().next().value;
-  if (remembered.size > MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
+/** Tokens that were opened, by their ends: these are of the authentication tag, and shorter to look up than the whole. */
+class OpenedTokens {
+  readonly #byEnd = new Map<string, { readonly token: string; readonly claims: TokenClaims }>();
+
+  get(token: string): TokenClaims | undefined {
+    const known = this.#byEnd.get(token.slice(-TAG_CHARACTERS));
+    return known?.token === token ? known.claims : undefined;
+  }
+
+  set(token: string, claims: TokenClaims): void {
+    this.#byEnd.set(token.slice(-TAG_CHARACTERS), { token, claims });
+    const oldest = this.#byEnd.keys().next().value;
+    if (this.#byEnd.size > MAX_REMEMBERED && oldest !== undefined) this.#byEnd.delete(oldest);
+  }
 }
 
 /** Member order is part of the contract (6.2). */

@@ -60,7 +60,7 @@ export function createEndpointProxy(options: EndpointProxyOptions): EndpointProx
   const stalls = new StallWatch(options.stalls);
   const shells = new ShellServer({ log });
   const exchanges = createExchangeServer(options, { metrics, lives, stalls, shells });
-  const serve = (client: ClientExchange): void => void exchanges.serve(client);
+  const serve = (client: ClientExchange): void => exchanges.serve(client);
   const http1 = new H1Clients({ serve, nextId: randomUUID, limits: options.h1Limits });
   const http2 = new H2Clients({ serve, nextId: randomUUID, log });
   let listening: Listening | undefined;

@@ -30,6 +30,13 @@ interface ExchangeServerOptions {
   readonly log: Log;
 }
 
+type Answered = "answered" | Refusal;
+
+interface Entered {
+  readonly life: MicrovmLife;
+  readonly leave: () => void;
+}
+
 /** A stale connection, then another protocol; a third try would find nothing new. */
 const MAX_TRIES = 3;
 
@@ -41,22 +48,35 @@ export class ExchangeServer {
     this.#options = options;
   }
 
-  /** Never rejects: every request ends with an answer or a cut connection. */
-  async serve(client: ClientExchange): Promise<void> {
-    const { observer, stalls, log } = this.#options;
+  /** Never throws: every request ends with an answer or a cut connection. A warm one is sent on before this returns. */
+  serve(client: ClientExchange): void {
     const record = new ExchangeRecord(client);
-    observer.onBegin();
-    stalls.add(record);
+    this.#options.observer.onBegin();
+    this.#options.stalls.add(record);
     try {
-      const outcome = await this.#answer(client, record);
-      if (outcome !== "answered") this.#refuse(record, outcome);
+      const answered = this.#answer(client, record);
+      if (!(answered instanceof Promise)) return this.#end(record, answered);
+      answered.then(
+        (outcome) => this.#end(record, outcome),
+        (error: unknown) => this.#fail(record, error),
+      );
     } catch (error) {
-      log.error({ err: error, requestId: client.requestId }, "the endpoint proxy failed on a request");
-      this.#refuse(record, { refused: "internal" });
-    } finally {
-      stalls.delete(record);
-      observer.onEnd(record);
+      this.#fail(record, error);
     }
+  }
+
+  #fail(record: ExchangeRecord, error: unknown): void {
+    this.#options.log.error(
+      { err: error, requestId: record.client.requestId },
+      "the endpoint proxy failed on a request",
+    );
+    this.#end(record, { refused: "internal" });
+  }
+
+  #end(record: ExchangeRecord, outcome: Answered): void {
+    if (outcome !== "answered") this.#refuse(record, outcome);
+    this.#options.stalls.delete(record);
+    this.#options.observer.onEnd(record);
   }
 
   #refuse(record: ExchangeRecord, refusal: Refusal): void {
@@ -65,8 +85,8 @@ export class ExchangeServer {
     sendRefusal(record.client, refusal, origin === undefined ? {} : corsHeaders(origin));
   }
 
-  async #answer(client: ClientExchange, record: ExchangeRecord): Promise<"answered" | Refusal> {
-    const { crossOrigin, pages } = this.#options;
+  #answer(client: ClientExchange, record: ExchangeRecord): Answered | Promise<Answered> {
+    const { context, crossOrigin, pages } = this.#options;
     const head = headOf(client);
     if ("refused" in head) return head;
     const origin = crossOrigin.originOf(client);
@@ -75,44 +95,61 @@ export class ExchangeServer {
       client.reply({ status: 204, headers: { "x-amzn-requestid": client.requestId, ...preflight }, body: "" });
       return "answered";
     }
-    if (client.path.startsWith(OWN_PATHS)) return await pages.answer(client, head);
-    const destination = await resolveDestination(head, this.#options.context);
+    if (client.path.startsWith(OWN_PATHS)) return pages.answer(client, head);
+    const exchange = { client, head, body: undefined, origin };
+    const destination = resolveDestination(head, context);
+    if (!(destination instanceof Promise)) return this.#admit(exchange, record, destination);
+    return destination.then((resolved) => this.#admit(exchange, record, resolved));
+  }
+
+  #admit(exchange: Exchange, record: ExchangeRecord, destination: Destination | Refusal): Answered | Promise<Answered> {
     if ("refused" in destination) return destination;
     record.microvmId = destination.target.microvmId;
     record.port = destination.port;
-    const admission = await this.#options.limits?.admit(record.microvmId);
+    const { limits } = this.#options;
+    return limits === undefined
+      ? this.#pass(exchange, { record, destination })
+      : this.#passWithin(limits, exchange, { record, destination });
+  }
+
+  async #passWithin(
+    limits: MicrovmLimits,
+    exchange: Exchange,
+    passing: { record: ExchangeRecord; destination: Destination },
+  ): Promise<Answered> {
+    const admission = await limits.admit(passing.destination.target.microvmId);
     if (admission !== undefined && "refused" in admission) return admission;
     try {
-      return await this.#pass({ client, head, body: undefined, origin }, { record, destination, admission });
+      return await this.#pass(exchange, { ...passing, admission });
     } finally {
       admission?.release();
     }
   }
 
-  async #pass(
+  #pass(
     exchange: Exchange,
     {
       record,
       destination,
       admission,
     }: { record: ExchangeRecord; destination: Destination; admission?: Admission | undefined },
-  ): Promise<"answered" | Refusal> {
+  ): Promise<Answered> {
     const { client, head } = exchange;
     const { target, port } = destination;
-    if (destination.isShell) return await this.#openShell(exchange, target);
+    if (destination.isShell) return this.#openShell(exchange, target);
     const activity = new Activity(target, admission?.throttle);
     record.activity = activity;
     const hasTrailers = head.body === "chunked";
     record.body = head.body === "none" ? undefined : new RequestBody(client, activity, { hasTrailers });
-    return await this.#forward({ ...exchange, body: record.body }, { target, port, activity });
+    return this.#forward({ ...exchange, body: record.body }, { target, port, activity });
   }
 
   async #forward(
     exchange: Exchange,
     { target, port, activity }: { target: EndpointTarget; port: number; activity: Activity },
-  ): Promise<"answered" | Refusal> {
+  ): Promise<Answered> {
     for (let tries = 1; ; tries++) {
-      const entered = await this.#enter(target, exchange.client);
+      const entered = this.#enterNow(target) ?? (await this.#enter(target, exchange.client));
       if ("refused" in entered) return entered;
       const { life, leave } = entered;
       const outcome = await forwardInside(exchange, { life, port, activity }, leave);
@@ -133,30 +170,31 @@ export class ExchangeServer {
     return true;
   }
 
-  async #openShell(exchange: Exchange, target: EndpointTarget): Promise<"answered" | Refusal> {
+  async #openShell(exchange: Exchange, target: EndpointTarget): Promise<Answered> {
     const { client } = exchange;
     if (client.upgrade?.toLowerCase() !== "websocket") return { refused: "shell-token" };
-    const life = await this.#reach(target, client);
+    const life = this.#options.lives.current(target) ?? (await this.#wake(target, client));
     if ("refused" in life) return life;
     if (client.isDone) return "answered";
     const outcome = await this.#options.shells.open(exchange, target, life);
     return typeof outcome === "object" ? outcome : "answered";
   }
 
-  /** Into a microVM that runs and stays so until the answer; one that falls asleep meanwhile is waited for and woken. */
-  async #enter(
-    target: EndpointTarget,
-    client: ClientExchange,
-  ): Promise<{ readonly life: MicrovmLife; readonly leave: () => void } | Refusal> {
-    for (let life = await this.#reach(target, client); ; life = await this.#wake(target, client)) {
+  /** Into a microVM that runs and stays so until the answer. */
+  #enterNow(target: EndpointTarget): Entered | undefined {
+    const life = this.#options.lives.current(target);
+    const leave = life && target.enter();
+    return life && leave && { life, leave };
+  }
+
+  /** One that sleeps, or falls asleep meanwhile, is waited for and woken. */
+  async #enter(target: EndpointTarget, client: ClientExchange): Promise<Entered | Refusal> {
+    for (;;) {
+      const life = await this.#wake(target, client);
       if ("refused" in life) return life;
       const leave = target.enter();
       if (leave !== undefined) return { life, leave };
     }
-  }
-
-  #reach(target: EndpointTarget, client: ClientExchange): MicrovmLife | Promise<MicrovmLife | Refusal> {
-    return this.#options.lives.current(target) ?? this.#wake(target, client);
   }
 
   async #wake(target: EndpointTarget, client: ClientExchange): Promise<MicrovmLife | Refusal> {

@@ -17,16 +17,18 @@ const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 const WANTS_TLS = /\b(?:https|ssl|tls)\b/i;
 
 /** Forwards a request once, over a connection that is open or a new one. */
-export async function forwardRequest(exchange: Exchange, route: Route): Promise<Outcome> {
-  const { apps } = route.life;
+export function forwardRequest(exchange: Exchange, route: Route): Promise<Outcome> {
   const wish = wishOf(exchange, route.port);
-  const connection = apps.take(wish) ?? (await apps.open(wish));
+  const open = route.life.apps.take(wish);
+  return open === undefined ? forwardOverNew(wish, exchange, route) : forwardOver(open, exchange, route);
+}
+
+async function forwardOverNew(wish: Wish, exchange: Exchange, route: Route): Promise<Outcome> {
+  const connection = await route.life.apps.open(wish);
   if ("failed" in connection) return route.life.isDown ? UNREACHABLE : refusalOf(connection, route.port);
-  if (exchange.client.isDone) {
-    connection.discard();
-    return "answered";
-  }
-  return await forwardOver(connection, exchange, route);
+  if (!exchange.client.isDone) return await forwardOver(connection, exchange, route);
+  connection.discard();
+  return "answered";
 }
 
 /** Forwards a request once, over this connection. */

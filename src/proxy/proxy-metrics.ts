@@ -26,7 +26,8 @@ interface MicrovmCounts {
 
 /** Counts of the endpoint proxy, and their page for Prometheus (text format 0.0.4). */
 export class ProxyMetrics {
-  readonly #requests = new Map<string, number>();
+  /** By version, then by the first digit of the status. */
+  readonly #requests = new Map<string, Map<number, number>>();
   readonly #refusals = new Map<string, number>();
   readonly #microvms = new Map<string, MicrovmCounts>();
   readonly #firstByteBuckets: number[] = TTFB_BOUNDS_SECONDS.map(() => 0);
@@ -45,7 +46,7 @@ export class ProxyMetrics {
     this.#open--;
     this.#received += received;
     this.#sent += sent;
-    increment(this.#requests, `version="${version}",code="${status === 0 ? "none" : `${Math.floor(status / 100)}xx`}"`);
+    this.#countAnswer(version, Math.floor(status / 100));
     if (refused !== undefined) increment(this.#refusals, `reason="${refused}"`);
     if (firstByteMs !== undefined && refused === undefined) this.#onFirstByte(firstByteMs / 1000);
     if (microvmId === undefined) return;
@@ -67,7 +68,7 @@ export class ProxyMetrics {
       lines.push(`# TYPE catnap_proxy_${name} ${type}`);
       for (const [labels, value] of samples) lines.push(`catnap_proxy_${name}${labels && `{${labels}}`} ${value}`);
     };
-    family("requests_total", "counter", this.#requests);
+    family("requests_total", "counter", this.#requestSamples());
     family("refusals_total", "counter", this.#refusals);
     family("bytes_total", "counter", [
       ['direction="received"', this.#received],
@@ -99,6 +100,21 @@ export class ProxyMetrics {
       each((counts) => counts.wakes),
     );
     return `${lines.join("\n")}\n`;
+  }
+
+  #countAnswer(version: string, digit: number): void {
+    const counts = this.#requests.get(version) ?? new Map<number, number>();
+    if (counts.size === 0) this.#requests.set(version, counts);
+    counts.set(digit, (counts.get(digit) ?? 0) + 1);
+  }
+
+  #requestSamples(): [string, number][] {
+    return [...this.#requests].flatMap(([version, counts]) =>
+      [...counts].map(([digit, count]): [string, number] => [
+        `version="${version}",code="${digit === 0 ? "none" : `${digit}xx`}"`,
+        count,
+      ]),
+    );
   }
 
   #onFirstByte(seconds: number): void {

@@ -1,4 +1,4 @@
-import type { EndpointTokens, PortScope } from "../auth/endpoint-token.ts";
+import type { EndpointTokens, PortScope, TokenClaims } from "../auth/endpoint-token.ts";
 import type { EndpointDirectory, EndpointTarget } from "../lifecycle/microvm-service.ts";
 import { hasManagedConnector, publicPorts } from "../model/connectors.ts";
 import { parseEndpointName } from "./endpoint-name.ts";
@@ -26,13 +26,21 @@ export interface ResolveContext {
  * Where a request goes, or why nowhere. Nothing is woken here, and nobody without a token of the very microVM learns
  * whether it exists, unless it has public ports: an unknown host answers like a host the token is not for.
  */
-export async function resolveDestination(head: RequestHead, context: ResolveContext): Promise<Destination | Refusal> {
-  const destination = await byToken(head, context);
+export function resolveDestination(
+  head: RequestHead,
+  context: ResolveContext,
+): Destination | Refusal | Promise<Destination | Refusal> {
+  const claims = head.token === undefined ? undefined : context.tokens.open(head.token);
+  if (claims instanceof Promise) return claims.then((opened) => byClaims(opened, head, context));
+  return byClaims(claims, head, context); // a warm request waits for nothing
+}
+
+function byClaims(claims: TokenClaims | undefined, head: RequestHead, context: ResolveContext): Destination | Refusal {
+  const destination = byToken(claims, head, context);
   return "refused" in destination ? (publicDestination(head, context) ?? destination) : destination;
 }
 
-async function byToken(head: RequestHead, context: ResolveContext): Promise<Destination | Refusal> {
-  const claims = head.token === undefined ? undefined : await context.tokens.open(head.token);
+function byToken(claims: TokenClaims | undefined, head: RequestHead, context: ResolveContext): Destination | Refusal {
   // Expiry counts only now, when a request begins; what it opened may outlive the token (contract 6.1).
   if (!claims || claims.expiresAt.getTime() <= context.now()) return { refused: "missing-authentication" };
   // What a browser carries opens nothing elsewhere, and nothing else opens from there.
