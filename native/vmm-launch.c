@@ -1,11 +1,12 @@
 /*
  * Starts a virtual machine monitor where it can do little harm:
- * vmm-launch NETNS [CGROUP-PROCS...] [--prefetch FILE RANGES] -- PROGRAM ARGS...
+ * vmm-launch NETNS [CGROUP-PROCS...] [--copy FILE DESCRIPTOR] [--prefetch FILE RANGES] -- PROGRAM ARGS...
  *
  * Enters the network namespace, joins the control groups, leaves the host's System V and POSIX queues and host name
  * behind, gives up core files and any later gain of privileges, and becomes the program. The user changes later, by
- * the monitor itself: it opens its files and its tap device first. Meanwhile the kernel is asked for what RANGES lists of
- * FILE, "offset length" a line: the memory that the guest is going to touch.
+ * the monitor itself: it opens its files and its tap device first. Before, FILE, a disk with holes, is copied into an open,
+ * empty DESCRIPTOR; meanwhile the kernel is asked for what RANGES lists of FILE, "offset length" a line: the memory that
+ * the guest is going to touch.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,13 +14,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* Descriptors: disks, tap, sockets and eventfds of one machine are far fewer. */
-enum { MAX_FILES = 256, MAX_RANGES = 4096 };
+enum { MAX_FILES = 256, MAX_RANGES = 4096, BLOCK = 65536 };
 
 static void die(const char *what, const char *name)
 {
@@ -71,14 +75,52 @@ static void prefetch(const char *path, const char *ranges)
 		fclose(list);
 }
 
+static void copy_range(int from, int to, off_t at, off_t end, const char *name)
+{
+	static char block[BLOCK];
+	while (at < end) {
+		size_t wanted = end - at < BLOCK ? (size_t)(end - at) : BLOCK;
+		ssize_t got = pread(from, block, wanted, at);
+		if (got == 0)
+			errno = EIO;
+		if (got <= 0 || pwrite(to, block, (size_t)got, at) != got)
+			die("cannot copy", name);
+		at += got;
+	}
+}
+
+/* Where the file system can share blocks nothing is copied at all. */
+static void copy_disk(const char *name, int to)
+{
+	struct stat status;
+	int from = open(name, O_RDONLY | O_CLOEXEC);
+	if (from < 0 || fstat(from, &status) < 0)
+		die("cannot read", name);
+	if (ioctl(to, FICLONE, from) < 0) {
+		if (ftruncate(to, status.st_size) < 0)
+			die("cannot make room for", name);
+		for (off_t end = 0, data; (data = lseek(from, end, SEEK_DATA)) >= 0;) {
+			end = lseek(from, data, SEEK_HOLE);
+			copy_range(from, to, data, end, name);
+		}
+		if (errno != ENXIO)
+			die("cannot read", name);
+	}
+	close(from);
+}
+
 int main(int argc, char **argv)
 {
 	int at = 2;
 	if (argc < 4)
-		die("usage:", "vmm-launch NETNS [CGROUP-PROCS...] [--prefetch FILE RANGES] -- PROGRAM ARGS...");
+		die("usage:", "vmm-launch NETNS [CGROUP-PROCS...] [--copy FILE DESCRIPTOR] [--prefetch FILE RANGES] -- PROGRAM ARGS...");
 	enter_network(argv[1]);
 	for (; at < argc && strncmp(argv[at], "--", 2) != 0; at++)
 		join(argv[at]);
+	if (at + 3 < argc && strcmp(argv[at], "--copy") == 0) {
+		copy_disk(argv[at + 1], atoi(argv[at + 2]));
+		at += 3;
+	}
 	if (at + 3 < argc && strcmp(argv[at], "--prefetch") == 0) {
 		prefetch(argv[at + 1], argv[at + 2]);
 		at += 3;

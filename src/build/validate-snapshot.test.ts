@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -25,7 +25,7 @@ async function validate({ statuses, dies = false }: { statuses: number[]; dies?:
   const engine: Partial<Engine> = {
     restore: async (spec) => {
       expect(spec.directory).not.toBe(directory);
-      expect(await readFile(join(spec.directory, "disk.upper"), "utf8")).toBe("as snapshotted");
+      await mkdir(spec.directory);
       await writeFile(join(spec.directory, "disk.upper"), "written by the throw-away");
       await note("restore");
       if (dies) exited.resolve();

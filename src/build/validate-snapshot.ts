@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { makeCloneDirectory } from "../engine/clone-directory.ts";
 import type { TemplateFiles } from "../engine/engine.ts";
 import { wakeGuest } from "../guest-link/wake-guest.ts";
 import { rm } from "node:fs/promises";
@@ -27,7 +26,6 @@ export async function validateSnapshot(tools: BootTools, request: ValidationRequ
   const cleanup = new Cleanup();
   cleanup.add(() => rm(directory, { recursive: true, force: true }));
   try {
-    await makeCloneDirectory(directory, template);
     const slot = await tools.acquireSlot();
     cleanup.add(() => slot.release());
     const machine = await tools.engine.restore({ directory, template, rootfs, network: slot.network });

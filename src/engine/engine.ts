@@ -62,7 +62,7 @@ export interface BootSpec {
 }
 
 export interface RestoreSpec {
-  /** The microVM's own directory; holds the upper disk and, if asleep, its difference. */
+  /** The microVM's own directory: made for a clone, with a copy of its template's disk; of a sleeper it holds all. */
   readonly directory: string;
   readonly template: TemplateFiles;
   readonly rootfs: string;

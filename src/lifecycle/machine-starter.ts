@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { makeCloneDirectory } from "../engine/clone-directory.ts";
 import type { Machine, RestoreSpec } from "../engine/engine.ts";
 import type { GuestLink } from "../guest-link/guest-link.ts";
 import type { BuiltImage } from "../build/image-builder.ts";
@@ -53,25 +52,20 @@ async function startAdmitted(context: LifeContext, request: StartRequest, direct
     const started = await startPrepared(context, request, { prepared, directory });
     if (started !== undefined) return started;
   }
-  const [slot, made] = await Promise.allSettled([
-    context.slots.acquire(),
-    isClone ? makeCloneDirectory(directory, image.template) : undefined,
-  ]);
-  if (slot.status === "rejected") throw slot.reason;
+  const slot = await context.slots.acquire();
   try {
-    if (made.status === "rejected") throw made.reason;
-    await slot.value.setEgress(request.egress);
+    await slot.setEgress(request.egress);
     const spec: RestoreSpec = {
       directory,
       template: image.template,
       rootfs: image.rootfs,
-      network: slot.value.network,
-      onStarted: (handle) => request.onStarted({ slot: slot.value.number, handle }),
+      network: slot.network,
+      onStarted: (handle) => request.onStarted({ slot: slot.number, handle }),
     };
     const machine = await (isClone ? context.engine.restore(spec) : context.engine.resume(spec));
-    return { machine, slot: slot.value, link: context.openLink(slot.value.guest), ...ofImage(image) };
+    return { machine, slot, link: context.openLink(slot.guest), ...ofImage(image) };
   } catch (cause) {
-    await slot.value.release();
+    await slot.release();
     throw cause;
   }
 }

@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { BuiltImage } from "../build/image-builder.ts";
-import { makeCloneDirectory } from "../engine/clone-directory.ts";
 import type { Engine, Machine } from "../engine/engine.ts";
 import type { GuestAddress, GuestLink } from "../guest-link/guest-link.ts";
 import { rehearseWake } from "../guest-link/wake-guest.ts";
@@ -151,7 +150,6 @@ export class PreparedMachines {
     const directory = join(this.#options.directory, randomUUID());
     const slot = await slots.acquire();
     try {
-      await makeCloneDirectory(directory, template);
       const spec = { directory, template, rootfs, network: slot.network, isPaused: !isFrozen };
       const machine = await engine.restore(spec);
       if (isFrozen) await rehearse(machine, openLink(slot.guest));

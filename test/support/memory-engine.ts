@@ -1,4 +1,4 @@
-import { access, readFile, rename, writeFile } from "node:fs/promises";
+import { access, copyFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   ENGINE_FILES,
@@ -39,6 +39,9 @@ export class MemoryEngine implements Engine {
   }
 
   async restore(spec: RestoreSpec): Promise<Machine> {
+    await mkdir(spec.directory, { recursive: true });
+    const { templateUpper, upper } = ENGINE_FILES;
+    await copyFile(join(spec.template.directory, templateUpper), join(spec.directory, upper));
     return this.#start("restore", spec.directory, spec);
   }
 

@@ -51,10 +51,11 @@ export async function useTinyGuest({ resolver }: { resolver?: string } = {}) {
       leases.push(lease);
       return { ...lease, link: createGuestLink(lease.guest) };
     },
-    async directory(name: string, upperFrom: string = upper) {
+    /** A directory with a fresh disk. */
+    async directory(name: string) {
       const directory = join(home, name);
       await mkdir(directory);
-      await copyFile(upperFrom, join(directory, "disk.upper"));
+      await mustRun("cp", ["--sparse=always", upper, join(directory, "disk.upper")]);
       return directory;
     },
   };

@@ -60,7 +60,7 @@ test("clones share what was drawn before the snapshot and nothing that is drawn 
   });
   const clone = async (name: string) => {
     const { network, link } = await tiny.slot();
-    const directory = await tiny.directory(name, join(template.directory, "disk.upper"));
+    const directory = join(tiny.home, name);
     await tiny.engine.restore({ directory, template, rootfs: tiny.rootfs, network });
     await link.wake({ wallClock: new Date(), entropy: crypto.getRandomValues(new Uint8Array(64)) });
     const { lines } = await hear(link, { from: snapshotAt, lines: 10 });

@@ -13,6 +13,9 @@ const DESCRIPTORS = [
   { fd: 7, set: SETS.rootfs },
 ] as const;
 
+/** The one that the microVM's own disk is written by. */
+export const UPPER_DESCRIPTOR = 5;
+
 /** Where the device state of a snapshot is loaded from. */
 export const DEVICE_STATE_URI = "fd:3";
 
@@ -36,6 +39,8 @@ export const SCRATCH_FILE = "device.scratch";
 export interface FilesToInherit {
   readonly directory: string;
   readonly upper: string;
+  /** A disk that `upper` starts as a copy of; without one it is there already. */
+  readonly upperFrom?: string;
   readonly rootfs: string;
   /** None for a cold boot. */
   readonly deviceState?: string;
@@ -48,7 +53,7 @@ export interface InheritedFiles {
 }
 
 export async function openInherited(files: FilesToInherit): Promise<InheritedFiles> {
-  const { directory, upper, rootfs, deviceState } = files;
+  const { directory, upper, upperFrom, rootfs, deviceState } = files;
   const opened: FileHandle[] = [];
   const add = async (path: string, flags: string): Promise<number> => {
     const file = await open(path, flags, 0o600);
@@ -61,7 +66,7 @@ export async function openInherited(files: FilesToInherit): Promise<InheritedFil
       stdio: [
         deviceState === undefined ? "ignore" : await add(deviceState, "r"),
         await add(join(directory, SCRATCH_FILE), "w"),
-        await add(upper, "r+"),
+        await add(upper, upperFrom === undefined ? "r+" : "w+"),
         await add(upper, "r"),
         await add(rootfs, "r"),
       ],

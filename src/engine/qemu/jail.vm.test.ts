@@ -16,7 +16,7 @@ async function useClones(names: readonly string[] = ["one", "two"]) {
   const clones = await Promise.all(
     names.map(async (name) => {
       const slot = await tiny.slot();
-      const directory = await tiny.directory(name, join(template.directory, "disk.upper"));
+      const directory = join(tiny.home, name);
       const machine = await tiny.engine.restore({ directory, template, rootfs: tiny.rootfs, network: slot.network });
       return {
         machine,

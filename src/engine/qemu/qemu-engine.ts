@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { open, rename, stat } from "node:fs/promises";
+import { mkdir, open, rename, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { AppError } from "../../errors/app-error.ts";
@@ -185,7 +185,8 @@ class QemuEngine implements Engine {
     return { directory, shape, fingerprint: this.capabilities.fingerprint };
   }
 
-  restore(spec: RestoreSpec): Promise<Machine> {
+  async restore(spec: RestoreSpec): Promise<Machine> {
+    await mkdir(spec.directory, { recursive: true, mode: 0o700 });
     return this.#startClone(spec, join(spec.template.directory, ENGINE_FILES.templateDevices), undefined);
   }
 
@@ -253,7 +254,12 @@ class QemuEngine implements Engine {
       memoryFile,
       isClone: true,
       workingSet: join(difference === undefined ? template.directory : spec.directory, ENGINE_FILES.workingSet),
-      files: { upper: join(spec.directory, ENGINE_FILES.upper), rootfs: spec.rootfs, deviceState },
+      files: {
+        upper: join(spec.directory, ENGINE_FILES.upper),
+        ...(difference === undefined && { upperFrom: join(template.directory, ENGINE_FILES.templateUpper) }),
+        rootfs: spec.rootfs,
+        deviceState,
+      },
     });
     try {
       await spec.onStarted?.(this.#machine(started, spec.directory, template).handle);

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
@@ -23,10 +23,10 @@ async function wake(link: GuestLink): Promise<void> {
 test("clones of one template have memory, disk and network of their own, and go on where they slept", async () => {
   const tiny = await useTinyGuest();
   const template = await bootTiny(tiny);
-  const upper = join(template.directory, "disk.upper");
+  const upper = await stat(join(template.directory, "disk.upper"));
   const clone = async (name: string) => {
     const slot = await tiny.slot();
-    const spec = { directory: await tiny.directory(name, upper), template, rootfs: tiny.rootfs, network: slot.network };
+    const spec = { directory: join(tiny.home, name), template, rootfs: tiny.rootfs, network: slot.network };
     const machine = await tiny.engine.restore(spec);
     await wake(slot.link);
     return { machine, spec, link: slot.link };
@@ -34,6 +34,10 @@ test("clones of one template have memory, disk and network of their own, and go 
   const [one, two] = await Promise.all([clone("one"), clone("two")]);
   for (const expected of [1, 2, 3]) expect(await count(one.link)).toMatchObject({ memory: expected, disk: expected });
   expect(await count(two.link)).toMatchObject({ memory: 1, disk: 1 });
+  const copied = await stat(join(one.spec.directory, "disk.upper"));
+  expect(copied.size).toBe(upper.size);
+  expect(copied.blocks * 512).toBeLessThan(upper.size / 4); // its holes are holes in the copy
+  expect((await stat(join(template.directory, "disk.upper"))).mtimeMs).toBe(upper.mtimeMs);
 
   const { changedBytes } = await one.machine.suspend();
   expect(changedBytes).toBeGreaterThan(0);
@@ -64,7 +68,7 @@ test("a clone loaded ahead runs nothing until it is told, and moves with its dir
   const tiny = await useTinyGuest();
   const template = await bootTiny(tiny);
   const slot = await tiny.slot();
-  const made = await tiny.directory("prepared", join(template.directory, "disk.upper"));
+  const made = join(tiny.home, "prepared");
   const spec = { directory: made, template, rootfs: tiny.rootfs, network: slot.network };
   const machine = await tiny.engine.restore({ ...spec, isPaused: true });
   await expect(slot.link.relay(8080, AbortSignal.timeout(1000))).rejects.toThrow(/cancelled/i);
@@ -86,7 +90,7 @@ test("a damaged difference or device state is refused, and no process stays", as
   const tiny = await useTinyGuest();
   const template = await bootTiny(tiny);
   const slot = await tiny.slot();
-  const directory = await tiny.directory("one", join(template.directory, "disk.upper"));
+  const directory = join(tiny.home, "one");
   const spec = { directory, template, rootfs: tiny.rootfs, network: slot.network };
   const machine = await tiny.engine.restore(spec);
   await wake(slot.link);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { AppError } from "../../errors/app-error.ts";
 import { must } from "../../util/assert.ts";
 import { QMP_SOCKET } from "./command-line.ts";
-import { openInherited, type FilesToInherit } from "./inherited-files.ts";
+import { openInherited, UPPER_DESCRIPTOR, type FilesToInherit } from "./inherited-files.ts";
 import { startTicksOf, VMM_LOG } from "./process-identity.ts";
 import { QmpClient } from "./qmp-client.ts";
 
@@ -41,10 +41,12 @@ export async function launchQemu(spec: LaunchSpec): Promise<StartedQemu> {
     throw cause;
   });
   try {
+    const { upperFrom } = spec.files;
+    const copy = upperFrom === undefined ? [] : ["--copy", upperFrom, String(UPPER_DESCRIPTOR)];
     const prefetch = spec.prefetch.length === 0 ? [] : ["--prefetch", ...spec.prefetch];
     const child = spawn(
       spec.launcher,
-      [`/run/netns/${spec.namespace}`, ...spec.groups, ...prefetch, "--", spec.program, ...spec.args],
+      [`/run/netns/${spec.namespace}`, ...spec.groups, ...copy, ...prefetch, "--", spec.program, ...spec.args],
       {
         cwd: spec.directory,
         detached: true,
