@@ -96,11 +96,12 @@ async function becomeReady(
   });
 }
 
-/** Nothing waits for a machine that is gone: the build ends at once instead of at its limit. */
+/** Nothing waits for a machine that is gone, or stands still: the build ends at once instead of at its limit. */
 export function endOf(machine: Machine): AbortSignal {
   const ended = new AbortController();
   const reason = new AppError("ERR_ENGINE_LOST", { message: "The virtual machine ended during the build" });
   void machine.exited.then(() => ended.abort(reason));
+  machine.onDiskFull(() => ended.abort(new AppError("ERR_DISK_FULL")));
   return ended.signal;
 }
 

@@ -7,6 +7,7 @@ import type { BuildLog } from "./build-log.ts";
 import { StepFollower } from "./build-steps.ts";
 import { findTrust, hideTrustSteps, withTrustVariables } from "./build-trust.ts";
 import type { Buildah } from "./buildah.ts";
+import { isDiskFull } from "../util/disk-reserve.ts";
 import { LineSplitter } from "../util/line-splitter.ts";
 
 export interface ContainerBuildOptions {
@@ -134,8 +135,7 @@ function explain(
 ): unknown {
   if (signal.aborted) return signal.reason;
   if (!(cause instanceof AppError) || cause.code === "ERR_HOST_MISSING_TOOL") return cause;
-  if (/no space left on device/i.test(cause.message))
-    return new BuildFailure("DISK_STORAGE_FULL", "DISK_STORAGE_FULL: the disk of this host is full", { cause });
+  if (isDiskFull(cause)) return cause;
   return new BuildFailure(
     "CONTAINER_BUILD_FAILED",
     `The container image build failed. ${steps.describeFailure(context)}`.trim(),

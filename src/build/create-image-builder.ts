@@ -6,12 +6,14 @@ import { hostEnvironment } from "../config/host-environment.ts";
 import type { Config } from "../config/options.ts";
 import type { HomePaths } from "../config/paths.ts";
 import { ENGINE_FILES, type TemplateFiles } from "../engine/engine.ts";
+import { AppError } from "../errors/app-error.ts";
 import { BuildFailure } from "../errors/build-failure.ts";
 import { sizeTier } from "../model/sizes.ts";
 import type { SlotLease } from "../network/slot-pool.ts";
 import type { Log } from "../observability/log.ts";
 import { must } from "../util/assert.ts";
 import { Cleanup } from "../util/cleanup.ts";
+import { isDiskFull, type DiskReserve, type DiskWatch } from "../util/disk-reserve.ts";
 import type { ObjectReader } from "./artifact-source.ts";
 import { parseBaseImages } from "./base-images.ts";
 import { BuildLog } from "./build-log.ts";
@@ -32,6 +34,7 @@ export interface ImageBuilderTools extends Pick<BootTools, "engine" | "openLink"
   readonly config: Config;
   readonly paths: HomePaths;
   readonly log: Log;
+  readonly disk: DiskReserve;
 }
 
 /** For everything but the hooks, which have limits of their own. */
@@ -57,6 +60,7 @@ async function runBuild(
   const { ready = 0, validate = 0 } = request.hooks ?? {};
   const limitMs = BUILD_LIMIT_MS + (ready + validate) * 1000;
   const limit = AbortSignal.timeout(limitMs);
+  const disk = tools.disk.watch();
   const work = join(tools.paths.buildWork, request.buildId);
   await Promise.all([
     mkdir(join(work, "context"), { recursive: true, mode: 0o700 }),
@@ -66,14 +70,17 @@ async function runBuild(
   const cleanup = new Cleanup();
   cleanup.add(() => rm(work, { recursive: true, force: true }));
   try {
-    const parts = { tools, buildah, request, log, work, signal: AbortSignal.any([signal, limit]) };
+    await tools.disk.requireRoom();
+    const parts = { tools, buildah, request, log, work, signal: AbortSignal.any([signal, limit, disk.signal]) };
     return await phases(new Build(parts));
   } catch (cause) {
     cleanup.add(() => removeAllBut(request.logFile, request.directory));
-    const failure = explain(cause, limit.aborted ? limitMs : undefined);
+    const failure =
+      (await explainFullDisk(cause, tools.disk, disk)) ?? explain(cause, limit.aborted ? limitMs : undefined);
     log.line(`failed: ${failure instanceof BuildFailure ? failure.reason : String(failure)}`);
     throw failure;
   } finally {
+    disk.stop();
     await log.close();
     for (const error of await cleanup.run())
       tools.log.warn({ err: error, buildId: request.buildId }, "a build left something behind");
@@ -216,6 +223,20 @@ async function measureSizes(template: TemplateFiles, rootfs: string): Promise<Sn
   return { memorySnapshotSizeInBytes: memory, codeInstallSizeInBytes: code, diskSnapshotSizeInBytes: disk };
 }
 
+/** A full disk makes anything fail, often without a word about it: a monitor just dies. */
+async function explainFullDisk(
+  cause: unknown,
+  reserve: DiskReserve,
+  { signal }: DiskWatch,
+): Promise<BuildFailure | undefined> {
+  const full: unknown = signal.aborted ? signal.reason : cause;
+  if (!isDiskFull(full) && !(await reserve.isExhausted())) return undefined;
+  const advice = "the disk of this host is full. Make room, then build again";
+  const words = full instanceof AppError && full.code === "ERR_DISK_FULL" ? full.message : advice;
+  const context = cause instanceof BuildFailure ? ` (${cause.reason})` : "";
+  return new BuildFailure("DISK_STORAGE_FULL", `DISK_STORAGE_FULL: ${words}${context}`, { cause });
+}
+
 /** `overMs`: the limit that was passed, if it was. */
 function explain(cause: unknown, overMs: number | undefined): unknown {
   if (cause instanceof BuildFailure) return cause;
@@ -225,11 +246,6 @@ function explain(cause: unknown, overMs: number | undefined): unknown {
       `The container image build failed. It took longer than ${Math.round(overMs / 60_000)} minutes and was stopped.`,
       { cause },
     );
-  for (let error = cause; error instanceof Error; error = error.cause) {
-    if ((error as NodeJS.ErrnoException).code === "ENOSPC" || /no space left on device/i.test(error.message)) {
-      return new BuildFailure("DISK_STORAGE_FULL", "DISK_STORAGE_FULL: the disk of this host is full", { cause });
-    }
-  }
   return cause;
 }
 

@@ -105,6 +105,13 @@ export interface Machine {
   readonly handle: MachineHandle;
   /** Settles when the monitor process is gone, however that came about. */
   readonly exited: Promise<void>;
+  /**
+   * Whether the guest stands still because the disk of the host did not take what it wrote. It goes on, with nothing
+   * lost, as soon as there is room.
+   */
+  readonly isStalled: boolean;
+  /** Called whenever it comes to stand still. */
+  onDiskFull(listener: () => void): void;
   /** Freezes the virtual CPUs. */
   pause(): Promise<void>;
   unpause(): Promise<void>;

@@ -19,6 +19,7 @@ export const ERROR_CATALOGUE = {
   },
   ERR_COMMAND_FAILED: { fault: "system", retryable: false, message: "A host command failed." },
   ERR_HOST_FULL: { fault: "system", retryable: true, message: "The host has no room for another virtual machine." },
+  ERR_DISK_FULL: { fault: "system", retryable: true, message: "The disk of the host is full." },
   ERR_NETWORK_SLOT: { fault: "system", retryable: true, message: "No network slot could be made." },
   ERR_ENGINE_START: { fault: "system", retryable: true, message: "The virtual machine monitor did not start." },
   ERR_ENGINE_PROTOCOL: {

@@ -1,4 +1,5 @@
 import { discardDifference } from "../engine/engine-files.ts";
+import { AppError } from "../errors/app-error.ts";
 import { must } from "../util/assert.ts";
 import { becomeRunning } from "./bring-up.ts";
 import { endMicrovm } from "./end-microvm.ts";
@@ -13,6 +14,8 @@ const DRAIN_MS = 3_000;
 export async function fallAsleep(body: LifeBody, { isParking }: { isParking: boolean }): Promise<void> {
   const { record, running, context } = body;
   if (record.state !== "RUNNING" || running === undefined) return;
+  // Its app can answer no hook, and there is no room to save it.
+  if (running.machine.isStalled) return stayAwake(body);
   body.door.close();
   body.timers.idle.stop();
   try {
@@ -32,6 +35,10 @@ export async function passSuspendHook(body: LifeBody): Promise<boolean> {
   const failure = await callLifeHook(body, "suspend");
   // A server that goes down must not cost anyone a microVM.
   if (failure === undefined || (body.record.row.parked === 1 && body.wantedEnd === undefined)) return true;
+  if (body.running?.machine.isStalled === true && body.wantedEnd === undefined) {
+    await goOn(body, new AppError("ERR_DISK_FULL"));
+    return false;
+  }
   await endMicrovm(body, { reason: failure, tellApp: body.wantedEnd !== undefined });
   return false;
 }
@@ -52,6 +59,11 @@ export async function saveToDisk(body: LifeBody): Promise<void> {
   }
   body.timers.sleep(now, record.row.parked === 1);
   body.timers.doze(context.dozeMs);
+}
+
+function stayAwake({ record, timers, context }: LifeBody): void {
+  context.log.error({ microvmId: record.id }, "the disk of this host is full: the microVM is not suspended");
+  timers.idle.start();
 }
 
 async function goOn(body: LifeBody, cause: unknown): Promise<void> {

@@ -74,6 +74,12 @@ export class LifeBody {
     if (this.#running === running) return;
     this.#running = running;
     void running.machine.exited.then(() => this.#events.onMachineGone(running));
+    running.machine.onDiskFull(() =>
+      this.context.log.error(
+        { microvmId: this.record.id },
+        "the disk of this host is full: the microVM stands still until there is room, and then goes on; end microVMs, delete images or objects",
+      ),
+    );
   }
 
   /** Ends the process and frees its slot; what is on disk stays. */

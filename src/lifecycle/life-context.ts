@@ -6,6 +6,7 @@ import type { Meter } from "../metering/meter.ts";
 import type { EgressPolicy } from "../model/egress-policy.ts";
 import type { SlotLease } from "../network/slot-pool.ts";
 import type { Log } from "../observability/log.ts";
+import type { DiskReserve } from "../util/disk-reserve.ts";
 import type { Turns } from "../util/turns.ts";
 import type { HostCapacity } from "./host-capacity.ts";
 import type { PreparedMachines } from "./prepared-machines.ts";
@@ -32,6 +33,8 @@ export interface LifeContext {
   readonly starts?: Turns;
   /** Asked before a machine is started. */
   readonly capacity?: HostCapacity;
+  /** Asked before something is started or woken. */
+  readonly disk?: DiskReserve;
   /** Machines started ahead. */
   readonly prepared?: PreparedMachines;
   readonly openLink: (address: GuestAddress) => GuestLink;

@@ -1,11 +1,7 @@
-import { createWriteStream, type WriteStream } from "node:fs";
-import { rename, stat } from "node:fs/promises";
-import { once } from "node:events";
 import type { LogDelivery } from "../logs/log-delivery.ts";
 import type { GuestLink } from "../guest-link/guest-link.ts";
+import { OutputFile } from "./output-file.ts";
 
-/** A log file is turned over at this size, once: a flooding guest costs at most twice this on disk. */
-const MAX_LOG_BYTES = 32 * 1024 * 1024;
 const RETRY_MS = 250;
 
 export interface LogPumpOptions {
@@ -39,6 +35,7 @@ export class LogPump {
   /** Reads no more. What was read may still be on its way to the log stream: see `closeDelivery`. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    this.#delivery?.stopWaiting();
     await this.#finished;
   }
 
@@ -48,7 +45,7 @@ export class LogPump {
   }
 
   async #run(): Promise<void> {
-    let output = await openLog(this.#options.file);
+    const output = new OutputFile(this.#options.file);
     this.#delivery = await this.#options.openDelivery();
     const delivery = this.#delivery;
     this.#offset = Math.max(this.#offset, delivery?.offset ?? 0);
@@ -61,12 +58,10 @@ export class LogPump {
           } else {
             const bytes =
               event.kind === "output" ? event.bytes : Buffer.from(`[${event.bytes} bytes of output dropped]\n`);
-            if (!output.stream.write(bytes)) await once(output.stream, "drain");
+            await output.append(bytes);
             if (event.kind === "output") this.#offset = event.offset + event.bytes.length;
             if (event.kind === "output") await delivery?.take(event.stream, event.bytes, this.#offset);
             else await delivery?.note(`[${event.bytes} bytes of output were printed faster than they could be kept]`);
-            output.size += bytes.length;
-            if (output.size > MAX_LOG_BYTES) output = await turnOver(output, this.#options.file);
           }
         }
       } catch {
@@ -74,31 +69,8 @@ export class LogPump {
       }
       if (!this.#stop.signal.aborted) await pause(RETRY_MS, this.#stop.signal);
     }
-    output.stream.end();
-    await once(output.stream, "close");
+    await output.close();
   }
-}
-
-interface OpenLog {
-  readonly stream: WriteStream;
-  size: number;
-}
-
-async function openLog(file: string): Promise<OpenLog> {
-  const size = await stat(file).then(
-    (found) => found.size,
-    () => 0,
-  );
-  const stream = createWriteStream(file, { flags: "a", mode: 0o600 });
-  stream.on("error", () => {}); // a full disk must not take the server down; "close" follows
-  return { stream, size };
-}
-
-async function turnOver(output: OpenLog, file: string): Promise<OpenLog> {
-  output.stream.end();
-  await once(output.stream, "close");
-  await rename(file, `${file}.1`);
-  return openLog(file);
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -83,6 +83,7 @@ export class MicrovmLife implements EndpointTarget {
       if (this.state !== "SUSPENDED") return;
       if (this.#context.goingDown?.aborted === true)
         throw new AppError("ERR_CANCELLED", { message: "The server goes down" });
+      await this.#context.disk?.requireRoomToWake();
       await wakeSleeper(this.#body);
     });
   }

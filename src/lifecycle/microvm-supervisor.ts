@@ -46,6 +46,7 @@ export class MicrovmSupervisor implements MicrovmService, EndpointDirectory {
     also?: (db: Kysely<Database>, view: MicrovmView) => Promise<void>,
   ): Promise<MicrovmView> {
     if (this.#goingDown.signal.aborted) throw new AppError("ERR_CANCELLED", { message: "The server goes down" });
+    await this.#options.disk?.requireRoom();
     const room = await this.#options.capacity?.admit();
     try {
       const { life, view } = await this.#begin(request, also);

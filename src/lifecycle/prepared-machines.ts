@@ -7,6 +7,7 @@ import type { GuestAddress, GuestLink } from "../guest-link/guest-link.ts";
 import { rehearseWake } from "../guest-link/wake-guest.ts";
 import type { SlotLease } from "../network/slot-pool.ts";
 import type { Log } from "../observability/log.ts";
+import type { DiskReserve } from "../util/disk-reserve.ts";
 import type { HostCapacity } from "./host-capacity.ts";
 
 /** A clone that waits, stopped, and whose app has not run one instruction. */
@@ -21,6 +22,7 @@ export interface PreparedMachinesOptions {
   readonly openLink: (address: GuestAddress) => GuestLink;
   readonly log: Log;
   readonly capacity?: Pick<HostCapacity, "isAmple">;
+  readonly disk?: Pick<DiskReserve, "requireRoom">;
   /** Holds a folder per prepared machine. */
   readonly directory: string;
   /** Kept ready for each image that was run lately; 0 keeps none. */
@@ -136,6 +138,7 @@ export class PreparedMachines {
     while (!shelf.isGone && shelf.ready.length < this.#options.perImage && this.#count() < MAX_PREPARED) {
       try {
         if ((await this.#options.capacity?.isAmple()) === false) return;
+        await this.#options.disk?.requireRoom();
         shelf.ready.push(await this.#make(shelf.image));
       } catch (err) {
         // A run that finds none starts its own and meets the same fault, if it is still there.

@@ -89,6 +89,11 @@ export class LogDelivery {
     await this.#writeSoon();
   }
 
+  /** Whoever waits for room goes on: this is about to be closed. */
+  stopWaiting(): void {
+    this.#closing.abort();
+  }
+
   /** Resolves when all that was taken is written, or cannot be. A line without its end is kept for the next delivery. */
   async close(): Promise<void> {
     this.#closing.abort();

@@ -17,6 +17,7 @@ import { openSlotPool, type SlotPool } from "../network/slot-pool.ts";
 import { createLogDestinations, type LogDestinations } from "../logs/log-destination.ts";
 import { removeOldEvents } from "../logs/log-retention.ts";
 import { microvmStore } from "../store/microvm-store.ts";
+import { DiskReserve } from "../util/disk-reserve.ts";
 import { Turns } from "../util/turns.ts";
 import type { Access } from "./access.ts";
 import { openMetadata } from "./guest-services.ts";
@@ -51,10 +52,11 @@ export async function openMachines(
   cleanup.add(() => slots.close());
   await openMetadata(house, slots, access); // before any guest runs on, so that none finds it shut
   const capacity = new HostCapacity({ reserveMiB: config.memoryReserveMiB });
-  const prepared = openPrepared(house, { engine, slots, capacity });
+  const disk = new DiskReserve({ directory: paths.home, reserveMiB: config.diskReserveMiB });
+  const prepared = openPrepared(house, { engine, slots, capacity, disk });
   const egressOf = createEgressResolver({ store: house.store, subnets: config.subnets });
-  const builder = await openBuilder(house, { engine, slots });
-  const parts = { engine, slots, prepared, egressOf, logs, builder };
+  const builder = await openBuilder(house, { engine, slots, disk });
+  const parts = { engine, slots, prepared, egressOf, logs, builder, disk };
   const templates = openTemplates(house, parts);
   const supervisor = openSupervisor(house, { ...parts, templates, capacity, meter: metering.meter, endpointPort });
   const builds = openBuilds(house, { ...parts, templates });
@@ -78,6 +80,7 @@ interface Parts {
   readonly slots: SlotPool;
   readonly prepared: PreparedMachines;
   readonly logs: LogDestinations;
+  readonly disk: DiskReserve;
   readonly builder: ImageBuilder;
 }
 
@@ -100,7 +103,7 @@ function openLogDestinations({ config, store, logs, log, cleanup }: House): LogD
 
 function openPrepared(
   { config, paths, log, cleanup }: House,
-  { capacity, ...parts }: Pick<Parts, "engine" | "slots"> & { capacity: HostCapacity },
+  { capacity, ...parts }: Pick<Parts, "engine" | "slots" | "disk"> & { capacity: HostCapacity },
 ): PreparedMachines {
   const prepared = new PreparedMachines({
     ...parts,
@@ -139,7 +142,10 @@ function openSupervisor(
   });
 }
 
-async function openBuilder(house: House, { engine, slots }: Pick<Parts, "engine" | "slots">): Promise<ImageBuilder> {
+async function openBuilder(
+  house: House,
+  { engine, slots, disk }: Pick<Parts, "engine" | "slots" | "disk">,
+): Promise<ImageBuilder> {
   const { config, paths, log, store } = house;
   return createImageBuilder({
     engine,
@@ -148,6 +154,7 @@ async function openBuilder(house: House, { engine, slots }: Pick<Parts, "engine"
     config,
     paths,
     log,
+    disk,
     objects: await openArtifactObjects(house),
     authorizer: createRoleAuthorizer({ store }),
   });

@@ -154,6 +154,10 @@ export class MemoryMachine implements Machine {
     this.exited = new Promise((resolve) => (this.#onExit = resolve));
   }
 
+  isStalled = false;
+
+  onDiskFull(): void {}
+
   async pause(): Promise<void> {
     this.phase = "paused";
   }

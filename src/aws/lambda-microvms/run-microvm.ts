@@ -112,10 +112,13 @@ async function start(
       await remember(db, use, microvmOutput(started), now());
     })
     .catch((cause: unknown) => {
-      throw cause instanceof AppError && cause.code === "ERR_HOST_FULL" ? insufficientCapacity(cause) : cause;
+      throw isFull(cause) ? insufficientCapacity(cause) : cause;
     });
   return microvmOutput(view);
 }
+
+const isFull = (cause: unknown): cause is AppError =>
+  cause instanceof AppError && (cause.code === "ERR_HOST_FULL" || cause.code === "ERR_DISK_FULL");
 
 interface ResolvedVersion {
   readonly version: string;

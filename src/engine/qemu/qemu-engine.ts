@@ -202,8 +202,10 @@ class QemuEngine implements Engine {
     }
     const qmp = await QmpClient.open(join(handle.directory, QMP_SOCKET), { timeoutMs: ATTACH_TIMEOUT_MS });
     const { status } = await qmp.execute<{ status: string }>("query-status");
-    const state = status === "running" ? "running" : status === "inmigrate" ? "incoming" : "paused";
-    return { machine: new QemuMachine(handle, qmp, this.#tools), state };
+    const machine = new QemuMachine(handle, qmp, this.#tools);
+    if (status === "io-error") machine.noteStall();
+    const runs = status === "running" || machine.isStalled;
+    return { machine, state: runs ? "running" : status === "inmigrate" ? "incoming" : "paused" };
   }
 
   read(handle: MachineHandle): MachineReading | undefined {
@@ -261,17 +263,18 @@ class QemuEngine implements Engine {
         deviceState,
       },
     });
+    const machine = this.#machine(started, spec.directory, template);
     try {
-      await spec.onStarted?.(this.#machine(started, spec.directory, template).handle);
+      await spec.onStarted?.(machine.handle);
       // Devices check their queues in guest memory when they load, so the memory comes first.
       if (difference !== undefined) {
         await this.#tools.differences.run({ work: "load", pid: started.pid, base: memoryFile, file: difference });
       }
       const resumed = spec.isPaused ? whenLoaded(started.qmp) : started.qmp.nextEvent("RESUME");
       await Promise.all([started.qmp.execute("migrate-incoming", { uri: DEVICE_STATE_URI }), resumed]);
-      return this.#machine(started, spec.directory, template);
+      return machine;
     } catch (cause) {
-      await this.#machine(started, spec.directory, template).kill();
+      await machine.kill();
       throw cause;
     }
   }

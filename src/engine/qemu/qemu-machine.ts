@@ -5,6 +5,7 @@ import { AppError } from "../../errors/app-error.ts";
 import { ENGINE_FILES, type Machine, type MachineHandle, type SuspendResult } from "../engine.ts";
 import type { ControlGroups } from "../control-groups.ts";
 import type { DifferenceThread } from "../memory/difference-thread.ts";
+import { DiskStall } from "./disk-stall.ts";
 import { sealDeviceState } from "./device-state.ts";
 import { INHERITED, SCRATCH_FILE } from "./inherited-files.ts";
 import { endProcess, startTicksOf } from "./process-identity.ts";
@@ -24,6 +25,7 @@ export class QemuMachine implements Machine {
   readonly #qmp: QmpClient;
   readonly #differences: DifferenceThread;
   readonly #groups: ControlGroups;
+  readonly #stall: DiskStall;
   #handle: MachineHandle;
 
   constructor(handle: MachineHandle, qmp: QmpClient, { differences, groups }: MachineTools) {
@@ -32,17 +34,33 @@ export class QemuMachine implements Machine {
     this.#differences = differences;
     this.#groups = groups;
     this.exited = qmp.closed;
+    this.#stall = new DiskStall(qmp);
   }
 
   get handle(): MachineHandle {
     return this.#handle;
   }
 
+  get isStalled(): boolean {
+    return this.#stall.isStalled;
+  }
+
+  onDiskFull(listener: () => void): void {
+    this.#stall.onStall(listener);
+  }
+
+  /** For a machine that was found standing still, of which nobody was told. */
+  noteStall(): void {
+    this.#stall.noticed();
+  }
+
   async pause(): Promise<void> {
+    this.#stall.hold();
     await this.#qmp.execute("stop");
   }
 
   async unpause(): Promise<void> {
+    this.#stall.release();
     await this.#qmp.execute("cont");
   }
 
@@ -50,10 +68,11 @@ export class QemuMachine implements Machine {
     const { directory, template, pid } = this.handle;
     if (template === undefined)
       throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "Only a clone of a template can be suspended" });
-    await this.#qmp.execute("stop");
+    await this.pause();
     const devices = join(directory, ENGINE_FILES.devices);
     const pages = join(directory, ENGINE_FILES.changedPages);
-    const [changedBytes] = await Promise.all([
+    // Both end before anybody hears of a fault: who removes what a failed one left must not come too early.
+    const [difference, saved] = await Promise.allSettled([
       this.#differences.run({
         work: "save",
         pid,
@@ -64,10 +83,12 @@ export class QemuMachine implements Machine {
       }),
       this.saveDevices(`${devices}.new`),
     ]);
+    if (difference.status === "rejected") throw difference.reason;
+    if (saved.status === "rejected") throw saved.reason;
     await rename(`${pages}.new`, pages);
     await rename(`${devices}.new`, devices);
     await syncDirectory(directory);
-    return { changedBytes };
+    return { changedBytes: difference.value };
   }
 
   /** Everything but memory: processor, virtual devices, clock. Works on a stopped machine and leaves it stopped. */

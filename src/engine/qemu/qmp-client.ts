@@ -30,6 +30,7 @@ export class QmpClient {
   readonly #silenceMs: number;
   readonly #pending: Pending[] = [];
   readonly #eventWaiters = new Map<string, (() => void)[]>();
+  readonly #listeners = new Map<string, (data: unknown) => void>();
   #buffered = "";
   #greeted: (() => void) | undefined;
 
@@ -75,6 +76,11 @@ export class QmpClient {
     return this.#orLost(event);
   }
 
+  /** Every event of this name; one listener a name. */
+  onEvent(name: string, listener: (data: unknown) => void): void {
+    this.#listeners.set(name, listener);
+  }
+
   /** Gives a silent monitor up: to everybody it is gone. */
   async #orLost<T>(answer: Promise<T>): Promise<T> {
     const silence = globalThis.setTimeout(() => this.#socket.destroy(), this.#silenceMs);
@@ -107,6 +113,7 @@ export class QmpClient {
       const waiters = this.#eventWaiters.get(message["event"]) ?? [];
       this.#eventWaiters.delete(message["event"]);
       for (const resolve of waiters) resolve();
+      this.#listeners.get(message["event"])?.(message["data"]);
       return;
     }
     const pending = this.#pending.shift();
