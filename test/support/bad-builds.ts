@@ -15,6 +15,8 @@ export interface Build {
   readonly archive?: string;
   readonly uri?: string;
   readonly role?: string;
+  /** Further options of create-microvm-image. */
+  readonly options?: readonly string[];
 }
 
 export interface BuildEnd {
@@ -44,7 +46,7 @@ export class Builds {
   }
 
   /** The image's final state, and the reason its build gives. */
-  async build(name: string, { archive, uri, role = BUILD_ROLE }: Build): Promise<BuildEnd> {
+  async build(name: string, { archive, uri, role = BUILD_ROLE, options = [] }: Build): Promise<BuildEnd> {
     if (archive !== undefined) await this.#upload(name, archive);
     const arn = await this.#aws.run(
       "lambda-microvms",
@@ -57,6 +59,7 @@ export class Builds {
       BASE,
       "--build-role-arn",
       `arn:aws:iam::123456789012:role/${role}`,
+      ...options,
       "--query",
       "imageArn",
       "--output",

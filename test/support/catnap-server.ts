@@ -11,7 +11,8 @@ export interface CatnapServer {
   readonly clientEnv: () => Record<string, string>;
   /** What a command of the command line prints. */
   readonly catnap: (...args: string[]) => Promise<string>;
-  readonly start: () => Promise<void>;
+  /** Settings given here hold from then on. */
+  readonly start: (settings?: Record<string, string>) => Promise<void>;
   /** `kill -9` of the server process; its microVMs run on. */
   readonly crash: () => Promise<void>;
   readonly down: () => Promise<void>;
@@ -28,8 +29,9 @@ export async function offlineEnvironment(): Promise<Record<string, string>> {
 }
 
 export async function newCatnapServer(settings: Record<string, string> = {}): Promise<CatnapServer> {
-  const home = await mkdtemp(join(tmpdir(), `catnap-${randomBytes(2).toString("hex")}-`));
-  const env = {
+  const home =
+    settings["CATNAP_HOME"] ?? (await mkdtemp(join(tmpdir(), `catnap-${randomBytes(2).toString("hex")}-`)));
+  const env: Record<string, string> = {
     ...(await offlineEnvironment()),
     CATNAP_HOME: home,
     CATNAP_API_PORT: "0",
@@ -42,7 +44,8 @@ export async function newCatnapServer(settings: Record<string, string> = {}): Pr
     home,
     catnap,
     clientEnv: () => ({ ...clientEnv, AWS_PAGER: "" }),
-    async start() {
+    async start(more = {}) {
+      Object.assign(env, more);
       await catnap("up", "--detach");
       clientEnv = JSON.parse(await catnap("env", "--json")) as Record<string, string>;
     },
