@@ -24,6 +24,7 @@ import { openMetadata } from "./guest-services.ts";
 import { openArtifactObjects } from "./artifact-objects.ts";
 import type { House } from "./house.ts";
 import { openMetering, type Metering } from "./metering.ts";
+import { watchDisk } from "./watch-disk.ts";
 
 const HTTPS_PORT = 443;
 const STARTS_PER_PROCESSOR = 2;
@@ -53,6 +54,7 @@ export async function openMachines(
   await openMetadata(house, slots, access); // before any guest runs on, so that none finds it shut
   const capacity = new HostCapacity({ reserveMiB: config.memoryReserveMiB });
   const disk = new DiskReserve({ directory: paths.home, reserveMiB: config.diskReserveMiB });
+  watchDisk(house, disk);
   const prepared = openPrepared(house, { engine, slots, capacity, disk });
   const egressOf = createEgressResolver({ store: house.store, subnets: config.subnets });
   const builder = await openBuilder(house, { engine, slots, disk });

@@ -2,25 +2,21 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { processesWorkingIn } from "../../src/engine/qemu/process-identity.ts";
+import type { AwsCli } from "../support/aws.ts";
 import { newCatnapServer, type CatnapServer } from "../support/catnap-server.ts";
 import { eventually } from "../support/eventually.ts";
-import { useHostileApp } from "../support/hostile-app.ts";
+import { useHostileApp, type HostileMicrovm } from "../support/hostile-app.ts";
 import { useSmallDisk } from "../support/small-disk.ts";
 
 const DISK_MIB = 800;
 const RESERVE_MIB = 100;
+/** Enough for a line and a row, not for what a guest writes. */
+const SCRAPS_MIB = 8;
 const LIMIT_MS = 120_000;
+const FULL = /^The disk of this host is full: \d+ MiB are free, and 100 MiB are kept free \(CATNAP_DISK_RESERVE_MIB\)/;
+const ROLE = "Execution";
 
-const t0 = performance.now();
-const say = (...a: unknown[]) => console.log(((performance.now() - t0) / 1000).toFixed(1), ...a);
-
-async function serverLog({ home }: CatnapServer): Promise<string> {
-  return readFile(join(home, "catnap.log"), "utf8");
-}
-
-const pidOf = ({ home }: CatnapServer) => readFile(join(home, "catnap.pid"), "utf8");
-
-test("a disk that fills up costs nobody a microVM: what is new is refused in time, and all goes on once there is room", async () => {
+async function useFullDisk() {
   const disk = await useSmallDisk(DISK_MIB);
   const server = await newCatnapServer({
     CATNAP_HOME: join(disk.directory, "home"),
@@ -30,59 +26,140 @@ test("a disk that fills up costs nobody a microVM: what is new is refused in tim
   onTestFinished(() => disk.release());
   await server.start();
   const app = await useHostileApp(server);
-  const image = await app.build("app");
-  say(image, await disk.freeMiB());
-  const pid = await pidOf(server);
-  const [sleeper, runner, writer] = [await app.run(image.arn), await app.run(image.arn), await app.run(image.arn)];
-  expect(await sleeper.ask("/count")).toBe("1");
-  await sleeper.suspend();
-  await sleeper.becomes("SUSPENDED");
+  return { disk, server, app, microvms: () => readdir(join(server.home, "microvms")) };
+}
 
-  // below the reserve
-  await disk.leave(RESERVE_MIB / 2);
-  const known = await readdir(join(server.home, "microvms"));
-  await expect(app.begin(image.arn)).rejects.toMatchObject({
+type World = Awaited<ReturnType<typeof useFullDisk>>;
+
+const pidOf = ({ home }: CatnapServer) => readFile(join(home, "catnap.pid"), "utf8");
+
+function logSays({ home }: CatnapServer, words: string): Promise<void> {
+  return eventually(`the log says "${words}"`, LIMIT_MS, async () => {
+    const log = await readFile(join(home, "catnap.log"), "utf8");
+    return log.includes(words) ? { done: undefined } : { saw: log.slice(-500) };
+  });
+}
+
+/** A role that microVMs may log with. */
+async function makeExecutionRole(aws: AwsCli): Promise<string> {
+  const trust = {
+    Effect: "Allow",
+    Principal: { Service: "lambda.amazonaws.com" },
+    Action: ["sts:AssumeRole", "sts:TagSession"],
+  };
+  const policy = { Effect: "Allow", Action: "logs:*", Resource: "*" };
+  const document = (statement: object) => JSON.stringify({ Version: "2012-10-17", Statement: [statement] });
+  await aws.run("iam", "create-role", "--role-name", ROLE, "--assume-role-policy-document", document(trust));
+  await aws.run(
+    "iam",
+    "put-role-policy",
+    "--role-name",
+    ROLE,
+    "--policy-name",
+    "logs",
+    "--policy-document",
+    document(policy),
+  );
+  return `arn:aws:iam::123456789012:role/${ROLE}`;
+}
+
+/** Below the reserve nothing new begins; what is there lives on, sleeps and wakes. */
+async function refuseWhatIsNew({ server, app, microvms }: World, arn: string, sleeper: HostileMicrovm): Promise<void> {
+  const known = await microvms();
+  await expect(app.begin(arn)).rejects.toMatchObject({
     name: "InsufficientCapacityException",
-    message: expect.stringMatching(/^The disk of this host is full: \d+ MiB are free, and 100 MiB are kept free/),
+    message: expect.stringMatching(FULL),
   });
-  expect(await readdir(join(server.home, "microvms"))).toEqual(known);
-  const refused = await app.build("refused");
-  expect(refused).toMatchObject({
-    state: "CREATE_FAILED",
-    reason: expect.stringMatching(/^DISK_STORAGE_FULL: The disk of this host is full: .*Make room/),
-  });
-  expect(await readdir(join(server.home, "images", refused.buildId))).toEqual(["build.log"]);
+  expect(await microvms()).toEqual(known);
+  await failsToBuild({ server, app }, "below-the-reserve");
+  await logSays(server, "nothing new is started or built until there is room on the disk");
   await sleeper.endDoze();
   expect(await sleeper.ask("/count")).toBe("2");
   await sleeper.suspend();
   await sleeper.becomes("SUSPENDED");
-  say("nothing left");
+}
 
-  // nothing left
-  await disk.leave(0);
-  say(await disk.freeMiB());
+async function failsToBuild({ server, app }: Pick<World, "server" | "app">, name: string): Promise<void> {
+  const { state, reason, buildId } = await app.build(name);
+  expect({ state, reason }).toEqual({
+    state: "CREATE_FAILED",
+    reason: expect.stringMatching(/^DISK_STORAGE_FULL: the disk of this host is full.*Make room/i),
+  });
+  expect(await readdir(join(server.home, "images", buildId))).toEqual(["build.log"]);
+  expect(await readdir(join(server.home, "builds"))).toEqual([]);
+  expect(await processesWorkingIn(join(server.home, "images"))).toEqual([]);
+}
+
+async function isAwake(microvm: HostileMicrovm, count: number): Promise<void> {
+  await microvm.becomes("RUNNING");
+  expect(await microvm.ask("/count")).toBe(String(count));
+  expect((await readdir(microvm.directory)).filter((name) => /^(memory\.diff|device\.state)/.test(name))).toEqual([]);
+}
+
+test("a disk that fills up costs nobody a microVM: what is new is refused in time, and all goes on once there is room", async () => {
+  const world = await useFullDisk();
+  const { disk, server, app } = world;
+  const executionRole = await makeExecutionRole(app.aws);
+  const { arn } = await app.build("app");
+  const pid = await pidOf(server);
+  const [sleeper, runner, writer, talker] = await Promise.all([
+    app.run(arn),
+    app.run(arn),
+    app.run(arn),
+    app.run(arn, executionRole),
+  ]);
+  expect(await sleeper.ask("/count")).toBe("1");
+  await sleeper.suspend();
+  await sleeper.becomes("SUSPENDED");
+
+  await disk.leave(RESERVE_MIB / 2);
+  await refuseWhatIsNew(world, arn, sleeper);
+
+  await disk.leave(SCRAPS_MIB);
   await runner.ask("/dirty?64");
   await runner.suspend();
-  await eventually("a suspend has failed", LIMIT_MS, async () =>
-    (await serverLog(server)).includes("suspend failed") ? { done: undefined } : { saw: (await runner.view()).state },
-  ).catch(say);
-  say("suspended", await runner.view());
-  await runner.becomes("RUNNING");
-  expect(await runner.ask("/count")).toBe("1");
-  say((await readdir(runner.directory)));
-  say(await sleeper.ask("/count").catch(String), await sleeper.view());
-  const written = writer.ask("/write?8");
-  written.catch(() => {});
-  await new Promise((r) => setTimeout(r, 3000));
-  say(await writer.view(), await runner.ask("/count"));
+  await logSays(server, "suspend failed, nothing is lost");
+  await isAwake(runner, 1);
+  await expect(sleeper.ask("/count")).rejects.toThrow("HTTP 502");
+  expect((await sleeper.view()).state).toBe("SUSPENDED");
+
+  let isWritten = false;
+  const writing = writer.ask("/write?64").then((said) => ((isWritten = true), said));
+  writing.catch(() => {}); // awaited below
+  await logSays(server, "the microVM stands still until there is room");
+  await disk.leave(0);
+  await talker.ask("/flood");
   await writer.suspend();
-  say(await writer.view());
+  await talker.suspend();
+  await isAwake(runner, 2);
+  await isAwake(talker, 1);
+  expect(isWritten).toBe(false);
+  expect((await writer.view()).state).toBe("RUNNING");
+  await talker.terminate();
+
   await disk.release();
-  say("written", await written.catch(String));
-  await runner.suspend();
-  await runner.becomes("SUSPENDED");
-  await runner.endDoze();
-  say(await runner.ask("/count"), await sleeper.ask("/count"), await writer.ask("/count"));
+  expect(await writing).toBe("done 64");
+  for (const microvm of [runner, writer]) {
+    await microvm.suspend();
+    await microvm.becomes("SUSPENDED");
+    await microvm.endDoze();
+  }
+  const counts = [runner.ask("/count"), writer.ask("/count"), sleeper.ask("/count")];
+  expect(await Promise.all(counts)).toEqual(["3", "1", "3"]);
   expect(await pidOf(server)).toBe(pid);
-  say((await serverLog(server)).split("\n").filter((l) => /"level":[45]0/.test(l)).map((l) => l.slice(0, 300)).join("\n"));
+
+  await server.down();
+  await server.start({ CATNAP_DISK_RESERVE_MIB: "0" }); // nothing is refused before the damage
+  await Promise.all([isAwake(runner, 4), isAwake(writer, 2), isAwake(sleeper, 4)]); // their files are gone, which makes room
+  for (const left of [30, 2]) {
+    await disk.leave(left);
+    await failsToBuild(world, `with-${left}`);
+  }
+  await disk.leave(0);
+  const stillborn = await app.begin(arn).catch(() => undefined);
+  await stillborn?.becomes("TERMINATED");
+  await disk.release();
+  const next = await app.run(arn);
+  expect(await next.ask("/count")).toBe("1");
+  expect(await runner.ask("/count")).toBe("5");
 });

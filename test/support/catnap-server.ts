@@ -29,8 +29,7 @@ export async function offlineEnvironment(): Promise<Record<string, string>> {
 }
 
 export async function newCatnapServer(settings: Record<string, string> = {}): Promise<CatnapServer> {
-  const home =
-    settings["CATNAP_HOME"] ?? (await mkdtemp(join(tmpdir(), `catnap-${randomBytes(2).toString("hex")}-`)));
+  const home = settings["CATNAP_HOME"] ?? (await mkdtemp(join(tmpdir(), `catnap-${randomBytes(2).toString("hex")}-`)));
   const env: Record<string, string> = {
     ...(await offlineEnvironment()),
     CATNAP_HOME: home,

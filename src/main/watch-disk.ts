@@ -1,0 +1,23 @@
+import type { DiskReserve } from "../util/disk-reserve.ts";
+import type { House } from "./house.ts";
+
+const INTERVAL_MS = 10_000;
+
+/** Says in the log that the disk is running full, while the log can still be written. */
+export function watchDisk({ log, cleanup }: House, disk: DiskReserve): void {
+  let isLow = false;
+  const look = () =>
+    disk.requireRoom().then(
+      () => {
+        if (isLow) log.info("the disk has room again");
+        isLow = false;
+      },
+      (err: unknown) => {
+        if (!isLow) log.error({ err }, "nothing new is started or built until there is room on the disk");
+        isLow = true;
+      },
+    );
+  void look();
+  const timer = setInterval(() => void look(), INTERVAL_MS);
+  cleanup.add(async () => clearInterval(timer));
+}
