@@ -11,6 +11,7 @@ import {
   type ScriptedGuest,
 } from "../../test/support/use-supervisor.ts";
 import { AppError } from "../errors/app-error.ts";
+import { DiskReserve } from "../util/disk-reserve.ts";
 
 type World = Awaited<ReturnType<typeof useSupervisor>>;
 
@@ -207,4 +208,43 @@ test("two hundred requests to one sleeper wake it once, from disk too", async ()
   const links = await Promise.all(Array.from({ length: 200 }, () => knock(supervisor, view)));
   expect(links.filter((link) => "refused" in link)).toEqual([]);
   expect(engine.calls.filter((call) => call === "resume")).toHaveLength(1);
+});
+
+test("a disk that runs full refuses runs first and wakes later, and neither costs anything", async () => {
+  const space = { totalMiB: 100_000, freeMiB: 50_000 };
+  const disk = new DiskReserve({ directory: "/none", reserveMiB: 1000, readSpace: async () => space });
+  const world = await useSupervisor({ disk });
+  const { supervisor, engine, store } = world;
+  const view = await useRunning(supervisor);
+  space.freeMiB = 900;
+  await expect(supervisor.run(runRequest())).rejects.toMatchObject({ code: "ERR_DISK_FULL" });
+  expect(await store.db.selectFrom("microvms").select("id").execute()).toEqual([{ id: view.microvmId }]);
+  for (const freeMiB of [900, 0]) {
+    await supervisor.suspend(view.microvmId);
+    space.freeMiB = freeMiB;
+    expect("refused" in (await knock(supervisor, view))).toBe(freeMiB === 0);
+  }
+  expect(await stateOf(world, view.microvmId)).toBe("SUSPENDED");
+  expect(engine.living).toBe(1); // it dozes on
+  space.freeMiB = 5000;
+  expect(await knock(supervisor, view)).not.toHaveProperty("refused");
+});
+
+test("a machine that stands still for want of disk is not suspended, and its app is not blamed", async () => {
+  const world = await useSupervisor({ hooks: HOOKS });
+  const { supervisor, engine, guest } = world;
+  const view = await useRunning(supervisor);
+  const [machine] = [...engine.machines.values()];
+  machine!.isStalled = true;
+  await supervisor.suspend(view.microvmId);
+  expect([await stateOf(world, view.microvmId), guest.hooksSeen]).toEqual(["RUNNING", []]);
+  machine!.isStalled = false;
+  guest.answers.set("suspend", (_request, response) => {
+    machine!.isStalled = true;
+    response.writeHead(500).end();
+  });
+  await supervisor.suspend(view.microvmId);
+  expect(await stateOf(world, view.microvmId)).toBe("RUNNING");
+  expect(guest.hooksSeen.map(({ hook }) => hook)).toEqual(["suspend", "resume"]);
+  expect(await knock(supervisor, view)).not.toHaveProperty("refused");
 });

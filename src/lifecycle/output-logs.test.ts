@@ -8,7 +8,8 @@ import { readEvents } from "../logs/log-events.ts";
 import { openLogStore, type LogStore } from "../logs/log-store.ts";
 
 const ROLE = { executionRoleArn: "arn:aws:iam::123456789012:role/Execution" };
-const log = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() } as never;
+const warn = vi.fn();
+const log = { debug: vi.fn(), info: vi.fn(), warn, error: vi.fn() } as never;
 
 /** Servers one after the other, each with the log database of the home opened anew. */
 async function useLoggedMicrovms() {
@@ -73,4 +74,21 @@ test("without an execution role nothing is logged", async () => {
   await supervisor.terminate(view.microvmId);
   await reaches(supervisor, view, "TERMINATED");
   expect(await read()).toEqual({ streams: [], lines: [] });
+});
+
+test("a log that cannot be written holds up neither a sleep nor an end", async () => {
+  const { supervisor, guest, reads, kill } = await useLoggedMicrovms();
+  const view = await useRunning(supervisor, ROLE);
+  guest.print("before");
+  await reads(["before"]);
+  await kill();
+  warn.mockClear();
+  for (let line = 0; line < 20; line++) guest.print("x".repeat(100_000));
+  await vi.waitFor(() => expect(warn).toHaveBeenCalled(), { timeout: 20_000 });
+  await supervisor.suspend(view.microvmId);
+  await reaches(supervisor, view, "SUSPENDED");
+  await supervisor.resume(view.microvmId);
+  await reaches(supervisor, view, "RUNNING");
+  await supervisor.terminate(view.microvmId);
+  await reaches(supervisor, view, "TERMINATED");
 });

@@ -20,6 +20,7 @@ import { must } from "../../src/util/assert.ts";
 import { microvmStore, type MicrovmStore } from "../../src/store/microvm-store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import type { Store } from "../../src/store/store.ts";
+import type { DiskReserve } from "../../src/util/disk-reserve.ts";
 import { gated, OPEN_GATE, type Gate } from "./gated.ts";
 import { MemoryEngine } from "./memory-engine.ts";
 import { plainTemplates } from "./plain-templates.ts";
@@ -124,6 +125,7 @@ export interface SupervisorSetting {
   readonly hooks?: HookSettings;
   readonly dozeMs?: number;
   readonly capacity?: HostCapacity;
+  readonly disk?: DiskReserve;
   /** Opened anew by each server. */
   readonly logs?: () => LogDestinations;
   /** Instead of those on record as they are. */
@@ -131,7 +133,7 @@ export interface SupervisorSetting {
 }
 
 /** A supervisor over machines in memory, and a way to restart it. */
-export async function useSupervisor({ hooks, dozeMs = 60_000, capacity, logs, ...options }: SupervisorSetting = {}) {
+export async function useSupervisor({ hooks, dozeMs = 60_000, capacity, disk, logs, ...options }: SupervisorSetting = {}) {
   const home = await mkdtemp(join(tmpdir(), "catnap-life-"));
   const store = openSqliteStore(":memory:");
   onTestFinished(async () => {
@@ -189,6 +191,7 @@ export async function useSupervisor({ hooks, dozeMs = 60_000, capacity, logs, ..
       meter: newMeter(),
       logs: logs?.(),
       capacity,
+      disk,
       log: log as never,
       microvmsDirectory: join(home, "microvms"),
       dozeMs,
