@@ -133,7 +133,14 @@ export interface SupervisorSetting {
 }
 
 /** A supervisor over machines in memory, and a way to restart it. */
-export async function useSupervisor({ hooks, dozeMs = 60_000, capacity, disk, logs, ...options }: SupervisorSetting = {}) {
+export async function useSupervisor({
+  hooks,
+  dozeMs = 60_000,
+  capacity,
+  disk,
+  logs,
+  ...options
+}: SupervisorSetting = {}) {
   const home = await mkdtemp(join(tmpdir(), "catnap-life-"));
   const store = openSqliteStore(":memory:");
   onTestFinished(async () => {
