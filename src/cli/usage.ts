@@ -76,8 +76,9 @@ export function asCsv(rows: readonly Row[], { total, currency }: UsageReport): s
   return [heading, ...lines].map((line) => `${line.join(",")}\n`).join("");
 }
 
-/** Four digits that matter; nothing is an empty cell's dash. */
+/** Four digits that matter. */
 function amount(value: number): string {
   if (value === 0) return "-";
+  if (value < 0.0001) return "<0.0001";
   return value >= 100 ? value.toFixed(1) : value.toPrecision(4);
 }

@@ -5,6 +5,7 @@ import { createUsageReporter, type UsageReporter } from "../metering/usage-repor
 import { servicePrices, type PriceTable } from "../model/prices.ts";
 import { foldUsage } from "../store/usage-folding.ts";
 import { purgeUsage } from "../store/usage-store.ts";
+import { SerialQueue } from "../util/serial-queue.ts";
 import type { House } from "./house.ts";
 
 const UPKEEP_INTERVAL_MS = 60 * 60 * 1000;
@@ -24,16 +25,18 @@ export function openMetering(house: House, engine: Pick<Engine, "read" | "guestB
   const pricesOf: (region: string) => PriceTable = prices === null ? servicePrices : () => prices;
   const meter = new Meter({ store, engine, log, hostId: hostname(), microvmsDirectory: paths.microvms, pricesOf });
   cleanup.add(() => meter.close());
+  const turns = new SerialQueue();
   const upkeep = setInterval(() => {
-    tidyUsage(house).catch((err: unknown) => log.error({ err }, "old usage records could not be tidied"));
+    tidyUsage(house, turns).catch((err: unknown) => log.error({ err }, "old usage records could not be tidied"));
   }, UPKEEP_INTERVAL_MS);
   cleanup.add(async () => clearInterval(upkeep));
-  return { meter, reporter: createUsageReporter({ store, pricesOf, flush: () => meter.flush() }) };
+  return { meter, reporter: createUsageReporter({ store, pricesOf, turns, flush: () => meter.flush() }) };
 }
 
 /** Records of yesterday's microVMs become one each; those that are old go. */
-async function tidyUsage({ config, store }: House): Promise<void> {
+async function tidyUsage({ config, store }: House, turns: SerialQueue): Promise<void> {
   const now = Date.now();
-  while ((await foldUsage(store.db, now - MS_PER_DAY, FOLDED_AT_ONCE)) === FOLDED_AT_ONCE);
+  const fold = () => turns.run(() => foldUsage(store.db, now - MS_PER_DAY, FOLDED_AT_ONCE));
+  while ((await fold()) === FOLDED_AT_ONCE);
   await purgeUsage(store.db, now - config.usageRetentionDays * MS_PER_DAY);
 }

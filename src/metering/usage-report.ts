@@ -3,6 +3,7 @@ import type { PriceTable } from "../model/prices.ts";
 import { addUsage, baselineUsage, BYTES_PER_GB, NO_USAGE, type Usage } from "../model/usage.ts";
 import type { BilledUsage, UsageReport } from "../model/usage-report.ts";
 import type { Store } from "../store/store.ts";
+import { SerialQueue } from "../util/serial-queue.ts";
 import { sumUsage, type UsageRange, type UsageSums } from "../store/usage-sums.ts";
 
 /** MicroVMs listed one by one: an answer is to stay within some megabytes. */
@@ -18,6 +19,8 @@ export interface UsageReporterOptions {
   readonly pricesOf: (region: string) => PriceTable;
   /** Writes down what is counted so far. */
   readonly flush?: () => Promise<void>;
+  /** One report at a time, and none while records are folded. */
+  readonly turns?: SerialQueue;
 }
 
 interface Part {
@@ -25,7 +28,8 @@ interface Part {
   readonly usage: Usage;
 }
 
-export function createUsageReporter({ store, pricesOf, flush }: UsageReporterOptions): UsageReporter {
+export function createUsageReporter(options: UsageReporterOptions): UsageReporter {
+  const { store, pricesOf, flush, turns = new SerialQueue() } = options;
   const billed = (parts: readonly Part[]): BilledUsage => {
     const byRegion = Map.groupBy(parts, ({ sums }) => sums.region);
     const usages = [...byRegion].map(([region, own]) => ({ region, usage: total(own) }));
@@ -37,7 +41,8 @@ export function createUsageReporter({ store, pricesOf, flush }: UsageReporterOpt
   return {
     async report(accountId, range) {
       await flush?.();
-      const parts = (await sumUsage(store.db, accountId, range)).map((sums) => ({ sums, usage: usageOf(sums) }));
+      const all = await turns.run(() => sumUsage(store.db, accountId, range));
+      const parts = all.map((sums) => ({ sums, usage: usageOf(sums) }));
       const microvms = parts.filter(({ sums }) => sums.microvm_id !== null);
       const listed = microvms.slice(-MAX_MICROVMS);
       const regions = [...new Set(parts.map(({ sums }) => sums.region))].toSorted();

@@ -104,4 +104,7 @@ WHERE state <> 'TERMINATED';
   `
 CREATE INDEX usage_records_unfolded ON usage_records (microvm_id, ended_at) WHERE kind IN ('running', 'asleep');
 `,
+  `
+DROP INDEX usage_records_by_account;
+`,
 ];
