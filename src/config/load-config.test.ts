@@ -21,6 +21,13 @@ test("subnets are read from JSON, and what is no network is named", () => {
     expect(() => loadConfig({ CATNAP_SUBNETS: bad })).toThrow(/CATNAP_SUBNETS=/);
 });
 
+test("what counts as activity is a list of known things", () => {
+  expect(loadConfig({}).activity).toEqual(new Set(["traffic"]));
+  expect(loadConfig({ CATNAP_ACTIVITY: "cpu, keep-alive" }).activity).toEqual(new Set(["cpu", "keep-alive"]));
+  for (const bad of ["disk", "cpu,", "CPU"])
+    expect(() => loadConfig({ CATNAP_ACTIVITY: bad })).toThrow(/CATNAP_ACTIVITY=/);
+});
+
 test("quotas are off, the service's, or the caller's own", () => {
   expect(loadConfig({}).quotas).toEqual({});
   expect(loadConfig({ CATNAP_QUOTAS: "service" }).quotas).toMatchObject({

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { isNetwork } from "../model/egress-policy.ts";
+import { activitySetting } from "./activity-setting.ts";
 import { jsonSetting } from "./json-setting.ts";
 import { priceSetting } from "./price-setting.ts";
 import { quotaSetting } from "./quota-setting.ts";
@@ -190,6 +191,18 @@ export const OPTIONS = {
     schema: quotaSetting,
     default: "off",
     help: 'Limits of each account: off, service (what the service grants), or JSON: {"images":100,"versionsPerImage":50,"concurrentBuilds":5,"memoryGB":64,"networkConnectors":10,"rates":{"RunMicrovm":5}}.',
+  },
+  activity: {
+    env: "CATNAP_ACTIVITY",
+    schema: activitySetting,
+    default: "traffic",
+    help: "What keeps a microVM from being idle, separated by commas: traffic through its endpoint (always), cpu (more than a tenth of a processor used in a second), keep-alive (a PUT of its own to http://169.254.169.254/latest/keep-alive).",
+  },
+  maximumDurationSeconds: {
+    env: "CATNAP_MAX_DURATION_SECONDS",
+    schema: z.coerce.number().int().min(28_800).max(315_360_000),
+    default: 28_800,
+    help: "Longest maximumDurationInSeconds that a run may ask for; a run that asks for none gets eight hours, as ever.",
   },
   prices: {
     env: "CATNAP_PRICES",

@@ -91,6 +91,7 @@ export async function createApi(
         builds,
         quotas: config.quotas,
         isArchitectureStrict: config.strictArchitecture === "on",
+        maximumDurationSeconds: config.maximumDurationSeconds,
       }),
       createLambdaCoreService({
         store,

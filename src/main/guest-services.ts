@@ -19,11 +19,16 @@ import type { House } from "./house.ts";
 const MAX_METADATA_CONNECTIONS = 32;
 const MAX_API_CONNECTIONS = 128;
 
+export interface MetadataParts {
+  readonly slots: SlotPool;
+  readonly sessions: Access["sessions"];
+  readonly onKeepAlive?: (guest: Guest) => void;
+}
+
 /** Opens the metadata service, which tells guests apart by their network slots. */
 export async function openMetadata(
   { paths, store, log, cleanup }: House,
-  slots: SlotPool,
-  { sessions }: Access,
+  { slots, sessions, onKeepAlive }: MetadataParts,
 ): Promise<void> {
   const guests = createGuestDirectory({
     store,
@@ -42,6 +47,7 @@ export async function openMetadata(
       onIssued: ({ microvmId, executionRoleArn }: Guest, { accessKeyId, expiresAt }) =>
         log.info({ microvmId, executionRoleArn, accessKeyId, expiresAt }, "a microVM got credentials of its role"),
     }),
+    onKeepAlive,
     log,
   });
   await listen(server, { slots, port: SERVICE_PORTS.metadata, most: MAX_METADATA_CONNECTIONS });

@@ -48,10 +48,12 @@ export async function openMachines(
   const { config, paths, cleanup } = house;
   const logs = openLogDestinations(house);
   const engine = await openEngine(house);
-  const metering = openMetering(house, engine);
+  const { activity } = config;
+  const touch = ({ microvmId }: { microvmId: string }) => supervisor.touch(microvmId);
+  const metering = openMetering(house, engine, activity.has("cpu") ? touch : undefined);
   const slots = await openSlotPool({ home: paths.home, subnet: config.slotSubnet, spares: config.slotPoolSize });
   cleanup.add(() => slots.close());
-  await openMetadata(house, slots, access); // before any guest runs on, so that none finds it shut
+  await openMetadata(house, { slots, ...access, ...(activity.has("keep-alive") && { onKeepAlive: touch }) }); // before any guest runs on, so that none finds it shut
   const capacity = new HostCapacity({ reserveMiB: config.memoryReserveMiB });
   const disk = new DiskReserve({ directory: paths.home, reserveMiB: config.diskReserveMiB });
   watchDisk(house, disk);
@@ -60,7 +62,13 @@ export async function openMachines(
   const builder = await openBuilder(house, { engine, slots, disk });
   const parts = { engine, slots, prepared, egressOf, logs, builder, disk };
   const templates = openTemplates(house, parts);
-  const supervisor = openSupervisor(house, { ...parts, templates, capacity, meter: metering.meter, endpointPort });
+  const supervisor: MicrovmSupervisor = openSupervisor(house, {
+    ...parts,
+    templates,
+    capacity,
+    meter: metering.meter,
+    endpointPort,
+  });
   const builds = openBuilds(house, { ...parts, templates });
   await engine.killStrays(paths.images, new Set()); // machines of builds that a crash interrupted
   await prepared.recover();

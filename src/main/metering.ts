@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import type { Engine } from "../engine/engine.ts";
-import { Meter } from "../metering/meter.ts";
+import { Meter, type MeterOptions } from "../metering/meter.ts";
 import { createUsageReporter, type UsageReporter } from "../metering/usage-report.ts";
 import { servicePrices, type PriceTable } from "../model/prices.ts";
 import { foldUsage } from "../store/usage-folding.ts";
@@ -19,11 +19,23 @@ export interface Metering {
 }
 
 /** Counts what microVMs use, and forgets it when it is old. */
-export function openMetering(house: House, engine: Pick<Engine, "read" | "guestBytes" | "prefer">): Metering {
+export function openMetering(
+  house: House,
+  engine: Pick<Engine, "read" | "guestBytes" | "prefer">,
+  onBusy?: MeterOptions["onBusy"],
+): Metering {
   const { config, paths, store, log, cleanup } = house;
   const { prices } = config;
   const pricesOf: (region: string) => PriceTable = prices === null ? servicePrices : () => prices;
-  const meter = new Meter({ store, engine, log, hostId: hostname(), microvmsDirectory: paths.microvms, pricesOf });
+  const meter = new Meter({
+    store,
+    engine,
+    log,
+    hostId: hostname(),
+    microvmsDirectory: paths.microvms,
+    pricesOf,
+    onBusy,
+  });
   cleanup.add(() => meter.close());
   const turns = new SerialQueue();
   const upkeep = setInterval(() => {

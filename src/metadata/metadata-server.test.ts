@@ -33,7 +33,11 @@ interface Asked {
   readonly body: string;
 }
 
-async function useMetadata(guest: Guest | undefined = GUEST, credentials: RoleCredentials = SESSION) {
+async function useMetadata(
+  guest: Guest | undefined = GUEST,
+  credentials: RoleCredentials = SESSION,
+  onKeepAlive?: (guest: Guest) => void,
+) {
   let caller: Guest | undefined = guest;
   let clockMs = Date.parse("2026-11-20T12:00:00Z");
   const errors: object[] = [];
@@ -41,6 +45,7 @@ async function useMetadata(guest: Guest | undefined = GUEST, credentials: RoleCr
     identify: async () => caller,
     tokens: metadataTokens(KEY, () => clockMs),
     credentials: async () => credentials,
+    onKeepAlive,
     log: { error: (values) => void errors.push(values) },
     now: () => new Date(clockMs),
   });
@@ -73,6 +78,22 @@ async function useMetadata(guest: Guest | undefined = GUEST, credentials: RoleCr
     become: (next: Guest | undefined) => (caller = next),
   };
 }
+
+test("a guest that holds a token says that it is busy, where that counts", async () => {
+  const kept: string[] = [];
+  const { ask, token } = await useMetadata(GUEST, SESSION, ({ microvmId }) => kept.push(microvmId));
+  const path = "/latest/keep-alive";
+  const bearer = { "x-aws-ec2-metadata-token": await token() };
+  expect((await ask(path, "PUT")).status).toBe(401);
+  expect(await ask(path, "GET", bearer)).toMatchObject({ status: 405, headers: { allow: "PUT" } });
+  expect(kept).toEqual([]);
+  expect((await ask(path, "PUT", bearer)).status).toBe(200);
+  expect(kept).toEqual(["microvm-1"]);
+  const without = await useMetadata();
+  const own = { "x-aws-ec2-metadata-token": await without.token() };
+  expect((await without.ask(path, "PUT", own)).status).toBe(405);
+  expect((await without.ask(path, "GET", own)).status).toBe(404);
+});
 
 const CREDENTIALS = "/latest/meta-data/iam/security-credentials";
 

@@ -7,6 +7,8 @@ export interface MetadataServerOptions extends Omit<MetadataSources, "now"> {
   /** Whose address it is; undefined for a caller that is no running microVM. */
   readonly identify: (address: string) => Promise<Guest | undefined>;
   readonly tokens: MetadataTokens;
+  /** A guest says that it is busy; absent where that does not count. */
+  readonly onKeepAlive?: (guest: Guest) => void;
   readonly log: { error(values: object, message: string): void };
   readonly now?: () => Date;
 }
@@ -51,6 +53,11 @@ async function answer(options: MetadataServerOptions, request: IncomingMessage):
   if (path.join("/") === "api/token") return giveToken(options, request, guest);
   const token = request.headers[TOKEN_HEADER];
   if (typeof token !== "string" || !options.tokens.isValid(guest.microvmId, token)) return { status: 401 };
+  if (options.onKeepAlive !== undefined && path.join("/") === "keep-alive") {
+    if (request.method !== "PUT") return { status: 405, headers: { allow: "PUT" } };
+    options.onKeepAlive(guest);
+    return { status: 200 };
+  }
   if (request.method !== "GET" && request.method !== "HEAD") return { status: 405, headers: { allow: "GET, HEAD" } };
   const found = await readMetadata(path, guest, { now: () => new Date(), ...options });
   if (found === undefined) return { status: 404 };

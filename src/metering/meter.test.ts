@@ -14,15 +14,15 @@ const AWAKE = { idlePolicy: { ...POLICY, maxIdleDurationSeconds: 28_800, suspend
 type World = Awaited<ReturnType<typeof useMetered>>;
 
 /** MicroVMs of 1 vCPU and 2 GB that use what the test says, in Ireland. */
-async function useMetered() {
-  const world = await useTime();
+async function useMetered(setting: Parameters<typeof useTime>[0] = {}) {
+  const world = await useTime(setting);
   const machines = () => [...world.engine.machines.values()].filter(({ phase }) => phase === "running");
   const report = async (range: { from?: number; until?: number } = {}) => {
     await world.meter().flush();
     const reporter = createUsageReporter({ store: world.store, pricesOf: servicePrices });
     return reporter.report(ACCOUNT, { from: 0, until: Date.now(), ...range });
   };
-  const run = () => useRunning(world.supervisor, { ...AWAKE, region: "eu-west-1" });
+  const run = (policy = AWAKE) => useRunning(world.supervisor, { ...policy, region: "eu-west-1" });
   const records = () => world.store.db.selectFrom("usage_records").selectAll().orderBy("id").execute();
   return { ...world, machines, report, run, records };
 }
@@ -177,6 +177,18 @@ test("who takes more than its baseline for a while yields to others until it is 
   killServer();
   await world.restart().recover();
   expect(machine?.priority).toBe("baseline");
+});
+
+test.each([
+  [true, "RUNNING"],
+  [false, "SUSPENDED"],
+])("work of its processors keeps a microVM awake where that counts: %s", async (countsWork, state) => {
+  const world = await useMetered({ countsWork });
+  const view = await world.run({ idlePolicy: { ...POLICY, maxIdleDurationSeconds: 60 } });
+  await work(world, 90, { vcpus: 0.3 });
+  expect(await world.supervisor.get(view.microvmId)).toMatchObject({ state });
+  await work(world, 75, { vcpus: 0.02 });
+  expect(await world.supervisor.get(view.microvmId)).toMatchObject({ state: "SUSPENDED" });
 });
 
 test("only running microVMs are sampled, all on one timer", async () => {

@@ -14,6 +14,8 @@ import { UsageMetrics } from "./usage-metrics.ts";
 
 /** What is above the baseline is judged second by second. */
 const INTERVAL_MS = 1_000;
+/** An app that waits takes a hundredth or two, its kernel's timers included. */
+const BUSY_VCPUS = 0.1;
 /** What is not above it can be told from the record's beginning, so it is written down less often. */
 const SAVE_ALL_EVERY = 10;
 
@@ -25,6 +27,8 @@ export interface MeterOptions {
   /** Directory that holds a folder per microVM. */
   readonly microvmsDirectory: string;
   readonly pricesOf: (region: string) => PriceTable;
+  /** Told every second of each microVM that works. */
+  readonly onBusy?: (microvm: { microvmId: string }) => void;
 }
 
 /** What a change of state means for the bill. */
@@ -169,6 +173,7 @@ export class Meter {
       const before = meter.load.priority;
       this.#metrics.add(meter.region, microvmId, meter.advance(reading, at));
       if (meter.load.priority !== before) this.#prefer(microvmId, meter);
+      if (meter.load.vcpus > BUSY_VCPUS) this.#options.onBusy?.({ microvmId });
     };
     const reading = engine.read(meter.handle);
     if (reading === undefined) return undefined; // gone: it is about to be said so

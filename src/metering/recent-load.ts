@@ -9,6 +9,12 @@ const BACK_BELOW = 0.75;
 export class RecentLoad {
   #load = 0;
   #priority: Priority = "baseline";
+  #vcpus = 0;
+
+  /** Of the last reading. */
+  get vcpus(): number {
+    return this.#vcpus;
+  }
 
   get priority(): Priority {
     return this.#priority;
@@ -17,8 +23,8 @@ export class RecentLoad {
   /** All in vCPUs and seconds. */
   note({ used, baseline, seconds }: { used: number; baseline: number; seconds: number }): void {
     if (seconds <= 0) return;
-    const now = used / seconds / baseline;
-    this.#load += (now - this.#load) * (1 - Math.exp(-seconds / MEMORY_SECONDS));
+    this.#vcpus = used / seconds;
+    this.#load += (this.#vcpus / baseline - this.#load) * (1 - Math.exp(-seconds / MEMORY_SECONDS));
     if (this.#load > 1) this.#priority = "surplus";
     else if (this.#load < BACK_BELOW) this.#priority = "baseline";
   }

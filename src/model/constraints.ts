@@ -82,6 +82,29 @@ const portSpecification = union({
   allPorts: structure({}),
 });
 
+/** Eight hours, through sleep (contract 4.2). */
+export const SERVICE_MAXIMUM_DURATION_SECONDS = 28_800;
+
+function runMicrovm(maximumDurationSeconds: number): StructureShape {
+  return structure({
+    ingressNetworkConnectors: list(connectorArn, 0, 10),
+    egressNetworkConnectors: list(connectorArn, 0, 10),
+    ...imageId,
+    imageVersion: word,
+    executionRoleArn: roleArn,
+    idlePolicy: structure({
+      "maxIdleDurationSeconds!": integer(60),
+      "suspendedDurationSeconds!": integer(0),
+      "autoResumeEnabled!": boolean(),
+    }),
+    logging,
+    // 4096, not the 16 KB of the SDK's prose (contract 0.2)
+    runHookPayload: text(0, 4096),
+    maximumDurationInSeconds: integer(1, maximumDurationSeconds),
+    clientToken,
+  });
+}
+
 export const CONSTRAINTS = {
   CreateMicrovmImage: structure({
     ...buildMembers,
@@ -108,23 +131,7 @@ export const CONSTRAINTS = {
   }),
   ListManagedMicrovmImages: structure(page),
   ListManagedMicrovmImageVersions: structure({ ...page, ...imageId }),
-  RunMicrovm: structure({
-    ingressNetworkConnectors: list(connectorArn, 0, 10),
-    egressNetworkConnectors: list(connectorArn, 0, 10),
-    ...imageId,
-    imageVersion: word,
-    executionRoleArn: roleArn,
-    idlePolicy: structure({
-      "maxIdleDurationSeconds!": integer(60),
-      "suspendedDurationSeconds!": integer(0),
-      "autoResumeEnabled!": boolean(),
-    }),
-    logging,
-    // 4096, not the 16 KB of the SDK's prose (contract 0.2)
-    runHookPayload: text(0, 4096),
-    maximumDurationInSeconds: integer(1, 28800),
-    clientToken,
-  }),
+  RunMicrovm: runMicrovm(SERVICE_MAXIMUM_DURATION_SECONDS),
   GetMicrovm: microvmId,
   ListMicrovms: structure({ ...page, imageIdentifier: identifier, imageVersion: text() }),
   SuspendMicrovm: microvmId,
@@ -142,3 +149,8 @@ export const CONSTRAINTS = {
 } as const satisfies Record<string, StructureShape>;
 
 export type OperationName = keyof typeof CONSTRAINTS;
+
+/** The constraints of an operation where microVMs may live longer than the service lets them. */
+export function constraintsOf(name: OperationName, maximumDurationSeconds: number): StructureShape {
+  return name === "RunMicrovm" ? runMicrovm(maximumDurationSeconds) : CONSTRAINTS[name];
+}

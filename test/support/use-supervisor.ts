@@ -128,6 +128,8 @@ export interface SupervisorSetting {
   readonly disk?: DiskReserve;
   /** Opened anew by each server. */
   readonly logs?: () => LogDestinations;
+  /** Work of its processors keeps a microVM from being idle. */
+  readonly countsWork?: boolean;
   /** Instead of those on record as they are. */
   readonly templates?: Templates;
 }
@@ -170,6 +172,7 @@ export async function useSupervisor({
   };
   let nextSlot = FIRST_SLOT;
   let meter: Meter | undefined;
+  let current: MicrovmSupervisor | undefined;
   const log = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
   const rows = failingStore(microvmStore(store));
   const slots = {
@@ -184,11 +187,12 @@ export async function useSupervisor({
       hostId: "h",
       microvmsDirectory: join(home, "microvms"),
       pricesOf: servicePrices,
+      ...(options.countsWork && { onBusy: ({ microvmId }) => current?.touch(microvmId) }),
     }));
   const templates = () => options.templates ?? plainTemplates(store);
   const restart = (gate: Gate = OPEN_GATE) => {
     adopted.clear();
-    return new MicrovmSupervisor({
+    return (current = new MicrovmSupervisor({
       engine: gated(engine, gate),
       templates: gated(templates(), gate),
       slots: gated(slots, gate),
@@ -204,7 +208,7 @@ export async function useSupervisor({
       dozeMs,
       hostId: "h",
       endpointSuffix: (region) => `.lambda-microvm.${region}.localhost`,
-    });
+    }));
   };
   const supervisor = restart();
   await supervisor.recover();

@@ -15,6 +15,8 @@ export interface Dependencies {
   readonly quotas: Quotas;
   /** Refuses images for an architecture that this host is not. */
   readonly isArchitectureStrict: boolean;
+  /** Longest that a run may ask for. */
+  readonly maximumDurationSeconds: number;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }

@@ -1,7 +1,8 @@
 import * as schemas from "@aws-sdk/client-lambda-microvms";
 import { ImageUse } from "../../lifecycle/image-use.ts";
 import { describeViolations, findViolations } from "../../model/constraint-check.ts";
-import { CONSTRAINTS, type OperationName } from "../../model/constraints.ts";
+import { constraintsOf, SERVICE_MAXIMUM_DURATION_SECONDS, type OperationName } from "../../model/constraints.ts";
+import type { StructureShape } from "../../model/constraint-shape.ts";
 import { NO_QUOTAS } from "../../model/quotas.ts";
 import { RateLimiter } from "../rate-limiter.ts";
 import type { Operation, ServiceDefinition } from "../service.ts";
@@ -33,7 +34,7 @@ import { untagResource } from "./untag-resource.ts";
 import { updateMicrovmImageVersion } from "./update-microvm-image-version.ts";
 import { updateMicrovmImage } from "./update-microvm-image.ts";
 
-type Optional = "quotas" | "isArchitectureStrict" | "now";
+type Optional = "quotas" | "isArchitectureStrict" | "maximumDurationSeconds" | "now";
 export type LambdaMicrovmsOptions = Omit<Dependencies, "imageUse" | Optional> & Partial<Pick<Dependencies, Optional>>;
 
 /** AWS Lambda MicroVMs: every operation of the SDK's model. */
@@ -42,6 +43,7 @@ export function createLambdaMicrovmsService(options: LambdaMicrovmsOptions): Ser
     imageUse: new ImageUse(),
     now: Date.now,
     isArchitectureStrict: false,
+    maximumDurationSeconds: SERVICE_MAXIMUM_DURATION_SECONDS,
     ...options,
     quotas: options.quotas ?? NO_QUOTAS,
   };
@@ -74,7 +76,11 @@ export function createLambdaMicrovmsService(options: LambdaMicrovmsOptions): Ser
   const rates = new RateLimiter(dependencies.quotas, dependencies.now);
   const checked = Object.entries(operations).map(([name, operation]) => [
     name,
-    withRate(rates, name, withShapeCheck(name as OperationName, operation)),
+    withRate(
+      rates,
+      name,
+      withShapeCheck(constraintsOf(name as OperationName, dependencies.maximumDurationSeconds), operation),
+    ),
   ]);
   return {
     signingName: "lambda",
@@ -94,9 +100,9 @@ function withRate(rates: RateLimiter, name: string, operation: Operation): Opera
 }
 
 /** The shape of a request is judged before anything else (contract 1.2). */
-function withShapeCheck(name: OperationName, operation: Operation): Operation {
+function withShapeCheck(shape: StructureShape, operation: Operation): Operation {
   return async (input, context) => {
-    const violations = findViolations(CONSTRAINTS[name], input);
+    const violations = findViolations(shape, input);
     if (violations.length > 0) throw validation(describeViolations(violations));
     return operation(input, context);
   };

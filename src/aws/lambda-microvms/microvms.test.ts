@@ -23,6 +23,20 @@ test("every operation of the SDK has a handler and a constraint entry", async ()
   expect(Object.keys(CONSTRAINTS).toSorted()).toEqual(names);
 });
 
+test("a run may be longer than the service's where that is allowed, and not beyond it", async () => {
+  const day = 86_400;
+  for (const maximumDurationSeconds of [day, undefined]) {
+    const { call, makeImage } = await useLambdaMicrovms({ ...(maximumDurationSeconds && { maximumDurationSeconds }) });
+    await makeImage();
+    const longest = maximumDurationSeconds ?? 28_800;
+    const run = (maximumDurationInSeconds?: number) =>
+      call("RunMicrovm", { imageIdentifier: APP, maximumDurationInSeconds });
+    expect(await run(longest)).toMatchObject({ maximumDurationInSeconds: longest });
+    expect(await run()).toMatchObject({ maximumDurationInSeconds: 28_800 });
+    await expect(run(longest + 1)).rejects.toThrow(`less than or equal to ${longest}`);
+  }
+});
+
 test("a run answers PENDING with the service's defaults, members in its order", async () => {
   const { call, makeImage } = await useLambdaMicrovms();
   await makeImage();

@@ -4,6 +4,7 @@ import { ServiceFault } from "../../errors/service-fault.ts";
 import type { IdlePolicy, RunRequest } from "../../lifecycle/microvm-service.ts";
 import { parseImageArn } from "../../model/arn.ts";
 import { managedConnectorArn } from "../../model/connectors.ts";
+import { SERVICE_MAXIMUM_DURATION_SECONDS } from "../../model/constraints.ts";
 import { parseImageVersion } from "../../model/ids.ts";
 import { listBuilds } from "../../store/build-store.ts";
 import { findImage } from "../../store/image-store.ts";
@@ -22,8 +23,6 @@ import { versionSettings } from "./image-view.ts";
 import { microvmOutput } from "./microvm-view.ts";
 
 type Output = Omit<RunMicrovmCommandOutput, "$metadata">;
-
-const DEFAULT_DURATION_SECONDS = 28_800;
 
 export function runMicrovm(dependencies: Dependencies): Operation<RunMicrovmCommandInput, Output> {
   /** Calls under way by token, so that of two at once the second gets the first one's answer. */
@@ -100,7 +99,7 @@ async function start(
     executionRoleArn: input.executionRoleArn,
     logging: input.logging,
     idlePolicy: input.idlePolicy as IdlePolicy | undefined,
-    maximumDurationInSeconds: input.maximumDurationInSeconds ?? DEFAULT_DURATION_SECONDS,
+    maximumDurationInSeconds: input.maximumDurationInSeconds ?? SERVICE_MAXIMUM_DURATION_SECONDS,
     ingressNetworkConnectors: ingress.length > 0 ? ingress : [managedConnectorArn(context.region, "HTTP_INGRESS")],
     egressNetworkConnectors: egress,
     runHookPayload: input.runHookPayload,
