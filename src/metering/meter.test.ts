@@ -98,6 +98,30 @@ test("a wake from a doze reads nothing", async () => {
   expect((await world.records()).at(-1)).toMatchObject({ kind: "running", read_bytes: 0 });
 });
 
+test("a suspend that fails, and a wake that fails, write and read nothing and leave no gap in what they interrupt", async () => {
+  const world = await useMetered();
+  const view = await world.run();
+  await work(world, 5);
+  world.engine.failNext = "suspend";
+  await world.supervisor.suspend(view.microvmId);
+  await reaches(world.supervisor, view, "RUNNING");
+  await work(world, 5);
+  await world.supervisor.suspend(view.microvmId);
+  await world.supervisor.parkAll();
+  world.guest.failWake = true;
+  await world.supervisor.resume(view.microvmId);
+  await reaches(world.supervisor, view, "SUSPENDED");
+  await world.pass(3600);
+  expect(await world.records()).toMatchObject([
+    { kind: "running", read_bytes: 0 },
+    { kind: "running", read_bytes: 0 },
+    { kind: "asleep", written_bytes: 2, ended_at: null },
+  ]);
+  const { usage } = (await world.report()).total;
+  expect(usage.baselineVcpuSeconds).toBeCloseTo(10, 1);
+  expect(usage.storageGbHours).toBeGreaterThan(0);
+});
+
 test("a server killed and started again counts the time between once, and doubles nothing", async () => {
   const world = await useMetered();
   const view = await world.run();
