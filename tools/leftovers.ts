@@ -86,7 +86,7 @@ function look(runDirectory: string, before: Stock): Leftovers {
 }
 
 /** Whatever inherited the run's TMPDIR or names the run's directory in its arguments. */
-function processesOf(runDirectory: string): LeftProcess[] {
+export function processesOf(runDirectory: string): LeftProcess[] {
   const found: LeftProcess[] = [];
   for (const entry of listDirectory("/proc")) {
     const pid = Number(entry);
@@ -101,7 +101,7 @@ function processesOf(runDirectory: string): LeftProcess[] {
   return found;
 }
 
-function mountsBelow(directory: string): string[] {
+export function mountsBelow(directory: string): string[] {
   const points = readText("/proc/self/mountinfo")
     .split("\n")
     .map((line) => line.split(" ")[4] ?? "");

@@ -6,6 +6,11 @@ import { registriesWithDockerHub } from "./registries.ts";
 /** Below this share of free disk, layers that no image's last build uses are given up. */
 const LOW_DISK_SHARE = 0.15;
 
+/** Ends a tool together with the server, however that ends: the next one would work on the same storage beside it. */
+const WITH_SERVER = ["setpriv", "--pdeathsig", "KILL"];
+/** Whatever a build's steps start and mount is gone with buildah, even when that is killed. */
+const WITH_ALL_IT_MADE = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"];
+
 /** Buildah with a storage of this home's own; several builds may use it at once. */
 export class Buildah {
   readonly #storage: readonly string[];
@@ -36,7 +41,16 @@ export class Buildah {
   }
 
   run(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-    return runCommand("buildah", [...this.#storage, ...args], { env: this.#environment, ...options });
+    return this.#runAs([...WITH_SERVER, "buildah"], args, options);
+  }
+
+  /** Steps of a Dockerfile, in namespaces of their own. */
+  build(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+    return this.#runAs([...WITH_SERVER, ...WITH_ALL_IT_MADE, "buildah"], ["bud", ...args], options);
+  }
+
+  #runAs([program = "", ...before]: readonly string[], args: readonly string[], options: CommandOptions) {
+    return runCommand(program, [...before, ...this.#storage, ...args], { env: this.#environment, ...options });
   }
 
   async line(...args: string[]): Promise<string> {
@@ -47,6 +61,8 @@ export class Buildah {
   async removeLeftovers(): Promise<void> {
     await this.run(["umount", "--all"]).catch(() => {});
     await this.run(["rm", "--all"]).catch(() => {});
+    const mounted = mountsBelow(this.#root, await readFile("/proc/self/mountinfo", "utf8"));
+    for (const mount of mounted.toReversed()) await runCommand("umount", ["--lazy", mount]).catch(() => {});
   }
 
   /** Gives up cached layers of builds that a newer one replaced, when the disk gets low. Only while no build runs. */
@@ -54,6 +70,12 @@ export class Buildah {
     const { bavail, blocks } = await statfs(this.#root);
     if (bavail / blocks < LOW_DISK_SHARE) await this.run(["rmi", "--prune"]).catch(() => {});
   }
+}
+
+/** Mount points below a directory, in the order they were made (proc(5)). */
+function mountsBelow(directory: string, mountInfo: string): string[] {
+  const points = mountInfo.split("\n").map((line) => line.split(" ")[4] ?? "");
+  return points.filter((point) => point.startsWith(`${directory}/`));
 }
 
 /** Overlay, or vfs (slow, copies every layer) where the kernel cannot stack overlays; decided once, since a storage keeps its driver. */

@@ -1,4 +1,6 @@
-import { copyFile, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -178,3 +180,29 @@ test("a cancelled build stops", async () => {
   setTimeout(() => stop.abort(reason), 500);
   await expect(running).rejects.toBe(reason);
 });
+
+test("a build ends with the server that is killed, and leaves no process and no mount", async () => {
+  const { folder } = await useBuildah();
+  const context = join(folder, "context");
+  const seconds = 100_000 + Math.floor(Math.random() * 100_000); // tells the step from any other
+  await writeFile(join(context, "Dockerfile"), `${BASE}${RUN(`/bin/busybox sleep ${seconds}`)}`);
+  const server = spawn(process.execPath, [
+    "--eval",
+    `const { Buildah } = await import(${JSON.stringify(join(import.meta.dirname, "buildah.ts"))});
+     const buildah = await Buildah.open(${JSON.stringify(join(folder, "containers"))}, process.env);
+     await buildah.build(["--isolation", "chroot", "--layers", ${JSON.stringify(context)}]);`,
+  ]);
+  onTestFinished(() => void server.kill("SIGKILL"));
+  const steps = async () => (await commandLines()).filter((line) => line === `/bin/busybox sleep ${seconds} `).length;
+  await expect.poll(steps, { timeout: 60_000 }).toBe(1);
+  server.kill("SIGKILL");
+  await once(server, "exit");
+  await expect.poll(steps, { timeout: 60_000 }).toBe(0);
+  expect(await readFile("/proc/self/mountinfo", "utf8")).not.toContain(folder);
+});
+
+async function commandLines(): Promise<string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")));
+  return lines.map((line) => line.replaceAll("\0", " "));
+}

@@ -50,7 +50,6 @@ export async function buildContainer(options: ContainerBuildOptions): Promise<st
     steps.line(line);
   });
   const args = [
-    "bud",
     "--isolation",
     "chroot",
     "--network",
@@ -70,7 +69,7 @@ export async function buildContainer(options: ContainerBuildOptions): Promise<st
     context,
   ];
   try {
-    await buildah.run(args, { signal, onOutput: follow.onOutput });
+    await buildah.build(args, { signal, onOutput: follow.onOutput });
   } catch (cause) {
     follow.end();
     throw explain(cause, { signal, steps, context });

@@ -1,6 +1,5 @@
-import { readFile, rm } from "node:fs/promises";
 import type { Config } from "../config/options.ts";
-import { homePaths, type HomePaths } from "../config/paths.ts";
+import { homePaths } from "../config/paths.ts";
 import type { ServerInfo } from "../model/server-info.ts";
 import { openLogStore } from "../logs/log-store.ts";
 import type { Log } from "../observability/log.ts";
@@ -8,9 +7,10 @@ import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { Cleanup } from "../util/cleanup.ts";
 import { openAccess } from "./access.ts";
 import { writeFileDurably } from "../util/write-file-durably.ts";
-import { openApi, openEndpoints, type Ports } from "./doors.ts";
+import { openApi, openEndpoints } from "./doors.ts";
 import { lockHome } from "./home-lock.ts";
 import type { House } from "./house.ts";
+import { readLastPorts } from "./last-ports.ts";
 import { openMachines } from "./machines.ts";
 
 export interface RunningServer {
@@ -37,7 +37,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
 
 async function open(house: House): Promise<RunningServer> {
   const { paths, log, cleanup } = house;
-  const lastPorts = await readLastPorts(paths);
+  const lastPorts = await readLastPorts(paths.serverInfo);
   let endpointPort = 0;
   const access = await openAccess(house);
   const machines = await openMachines(house, { access, endpointPort: () => endpointPort });
@@ -72,13 +72,4 @@ async function open(house: House): Promise<RunningServer> {
       log.info("Catnap is down");
     },
   };
-}
-
-/** Ports that "any free one" meant last time: endpoints handed out then should still answer. */
-async function readLastPorts(paths: HomePaths): Promise<Ports> {
-  const text = await readFile(paths.serverInfo, "utf8").catch(() => undefined);
-  await rm(paths.serverInfo, { force: true });
-  if (text === undefined) return { api: 0, endpoint: 0 };
-  const last = JSON.parse(text) as ServerInfo;
-  return { api: Number(new URL(last.apiUrl).port), endpoint: last.endpointPort };
 }

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { processesWorkingIn } from "../../src/engine/qemu/process-identity.ts";
+import { Broken, CountedMicrovm, LOST, type Place } from "../counted/counted-microvm.ts";
+import { buildCounter } from "../counted/counter-image.ts";
 import { newCatnapServer, type CatnapServer } from "../support/catnap-server.ts";
-import { buildCounter } from "./counter-image.ts";
-import { Broken, CountedMicrovm, LOST, type Place } from "./counted-microvm.ts";
-import { seededRandom } from "./seeded-random.ts";
+import { Random } from "../support/random.ts";
 
 export interface ChaosOptions {
   /** Suspends and wakes in all. */
@@ -62,7 +62,7 @@ interface ChaosParts {
 
 class Chaos {
   readonly #parts: ChaosParts;
-  readonly #random: () => number;
+  readonly #random: Random;
   readonly #begun = performance.now();
   readonly #counts = { cycles: 0, requests: 0, serverKills: 0, dozerKills: 0, machineKills: 0, endedAsTold: 0 };
   readonly #living = new Set<CountedMicrovm>();
@@ -72,7 +72,7 @@ class Chaos {
 
   constructor(parts: ChaosParts) {
     this.#parts = parts;
-    this.#random = seededRandom(parts.seed);
+    this.#random = new Random(parts.seed);
   }
 
   async run(microvms: number): Promise<ChaosReport> {
@@ -104,10 +104,10 @@ class Chaos {
   }
 
   async #cycle(microvm: CountedMicrovm): Promise<void> {
-    for (let left = Math.floor(this.#random() * 3); left >= 0; left--) await this.#ask(microvm);
+    for (let left = Math.floor(this.#random.next() * 3); left >= 0; left--) await this.#ask(microvm);
     await microvm.suspend();
-    if (this.#random() < 0.2) await this.#killDozer(microvm);
-    else await setTimeout(this.#random() * 3 * DOZE_SECONDS * 1000);
+    if (this.#random.next() < 0.2) await this.#killDozer(microvm);
+    else await setTimeout(this.#random.next() * 3 * DOZE_SECONDS * 1000);
     await this.#ask(microvm);
     this.#counts.cycles++;
     if (this.#counts.cycles % 10 === 0) this.#parts.onProgress(this.#report());
@@ -135,10 +135,10 @@ class Chaos {
 
   async #kill(): Promise<void> {
     while (!this.#isOver) {
-      await setTimeout(this.#random() * 2 * MEAN_PAUSE_MS);
+      await setTimeout(this.#random.next() * 2 * MEAN_PAUSE_MS);
       const victims = [...this.#living];
-      const victim = victims[Math.floor(this.#random() * victims.length)];
-      if (victim !== undefined && this.#random() < MACHINE_KILL_SHARE) {
+      const victim = victims[Math.floor(this.#random.next() * victims.length)];
+      if (victim !== undefined && this.#random.next() < MACHINE_KILL_SHARE) {
         this.#killed.set(victim.microvmId, performance.now());
         if (await this.#killMachine(victim)) this.#counts.machineKills++;
         continue;

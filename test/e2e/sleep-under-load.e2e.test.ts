@@ -8,7 +8,7 @@ import {
 } from "@aws-sdk/client-lambda-microvms";
 import { expect, onTestFinished, test } from "vitest";
 import { processesWorkingIn } from "../../src/engine/qemu/process-identity.ts";
-import { buildCounter } from "../chaos/counter-image.ts";
+import { buildCounter } from "../counted/counter-image.ts";
 import { askEndpoint } from "../support/ask-endpoint.ts";
 import { newCatnapServer } from "../support/catnap-server.ts";
 import { eventually } from "../support/eventually.ts";

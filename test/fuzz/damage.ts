@@ -1,6 +1,6 @@
 import type { RequestDraft } from "../support/sign-request.ts";
 import { hostileText } from "./hostile-values.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../support/random.ts";
 
 type Damage = (draft: RequestDraft, random: Random) => RequestDraft;
 

@@ -14,7 +14,7 @@ import { useDirectory } from "../support/api-endpoint.ts";
 import { openControlPlane, type ControlPlane } from "../support/control-plane.ts";
 import { abandon, sendBytes, toBytes, type RawAnswer } from "../support/raw-http.ts";
 import { hostileRequest } from "./hostile-request.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 import { rawGarbage } from "./raw-garbage.ts";
 import { leakedSecrets, StateWatch, strayFiles } from "./state-watch.ts";
 import { ACCOUNT, clearWorld, makeWorld, settle, type World } from "./world.ts";

@@ -2,7 +2,7 @@ import { requiredMembers, type OperationModel } from "../../src/aws/protocol/ser
 import type { ServiceDefinition } from "../../src/aws/service.ts";
 import { signRequest, type RequestDraft, type SigningKey } from "../support/sign-request.ts";
 import { breakFraming, damage } from "./damage.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../support/random.ts";
 import { structureValue, type KnownValues } from "./shape-values.ts";
 import { toRequest } from "./wire-forms.ts";
 

@@ -1,6 +1,6 @@
 import type { NormalizedSchema } from "@smithy/core/schema";
 import { hostileJson, hostileText } from "./hostile-values.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../support/random.ts";
 
 /** Values that a member of this name can well have, so that requests get past the first check. */
 export type KnownValues = Readonly<Record<string, readonly unknown[]>>;

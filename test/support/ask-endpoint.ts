@@ -10,18 +10,30 @@ export interface EndpointQuestion {
   readonly port: number;
   readonly path: string;
   readonly caFile: string;
+  /** Sent with POST. */
+  readonly body?: string;
+  /** Hangs up. */
+  readonly signal?: AbortSignal;
+  /** Told of what comes, as it comes. */
+  readonly onText?: (text: string) => void;
 }
 
 /** A request on a connection of its own; resolves with the body of a 200, and with nothing else. */
-export function askEndpoint({ endpoint, token, port, path, caFile }: EndpointQuestion): Promise<string> {
+export function askEndpoint(question: EndpointQuestion): Promise<string> {
+  const { endpoint, token, port, path, caFile, body: sent, signal, onText = () => {} } = question;
   return new Promise<string>((resolve, reject) => {
     const [host = "", listener = "443"] = endpoint.split(":");
     const headers = { "x-aws-proxy-auth": token, "x-aws-proxy-port": String(port) };
+    const method = sent === undefined ? "GET" : "POST";
+    const ca = readFileSync(caFile);
     const call = request(
-      { host, port: listener, path, ca: readFileSync(caFile), agent: false, timeout: LIMIT_MS, headers },
+      { host, port: listener, path, method, ca, agent: false, timeout: LIMIT_MS, headers, signal },
       (response) => {
         let body = "";
-        response.setEncoding("utf8").on("data", (text: string) => (body += text));
+        response.setEncoding("utf8").on("data", (text: string) => {
+          body += text;
+          onText(text);
+        });
         response.on("error", reject);
         response.on("end", () =>
           response.statusCode === 200 ? resolve(body) : reject(new Error(`HTTP ${response.statusCode} ${body}`)),
@@ -30,6 +42,6 @@ export function askEndpoint({ endpoint, token, port, path, caFile }: EndpointQue
     );
     call.on("timeout", () => call.destroy(new Error(`no answer within ${LIMIT_MS} ms`)));
     call.on("error", reject);
-    call.end();
+    call.end(sent);
   });
 }

@@ -2,6 +2,9 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { isAlive } from "../../src/cli/server-process.ts";
+import { eventually } from "./eventually.ts";
 import { CATNAP, mustRun, PROJECT, runProgram } from "./project.ts";
 
 /** A real server in a home of its own, on free ports, driven by the real command line. */
@@ -15,9 +18,18 @@ export interface CatnapServer {
   readonly start: (settings?: Record<string, string>) => Promise<void>;
   /** `kill -9` of the server process; its microVMs run on. */
   readonly crash: () => Promise<void>;
+  /** The same to a server so many milliseconds into its start; call it when none runs. */
+  readonly crashWhileStarting: (afterMs: number) => Promise<void>;
   readonly down: () => Promise<void>;
   /** Ends the server, then removes everything it made. */
   readonly dispose: () => Promise<void>;
+}
+
+const readPid = async (home: string) => Number(await readFile(join(home, "catnap.pid"), "utf8").catch(() => "0"));
+
+async function killAndWait(pid: number): Promise<void> {
+  if (isAlive(pid)) process.kill(pid, "SIGKILL");
+  while (isAlive(pid)) await setTimeout(10);
 }
 
 /** Shell variables of ./dev offline-env: where the base image comes from when its registry is out of reach. */
@@ -48,11 +60,17 @@ export async function newCatnapServer(settings: Record<string, string> = {}): Pr
       await catnap("up", "--detach");
       clientEnv = JSON.parse(await catnap("env", "--json")) as Record<string, string>;
     },
-    async crash() {
-      const pid = Number(await readFile(join(home, "catnap.pid"), "utf8"));
-      process.kill(pid, "SIGKILL");
-      while ((await runProgram("kill", ["-0", String(pid)])).code === 0)
-        await new Promise((resolve) => setTimeout(resolve, 10));
+    crash: async () => killAndWait(await readPid(home)),
+    async crashWhileStarting(afterMs) {
+      const last = await readPid(home);
+      const starting = runProgram(CATNAP, ["up", "--detach"], { env });
+      const pid = await eventually<number>("a server starts", 60_000, async () => {
+        const now = await readPid(home);
+        return now === last ? { saw: String(now) } : { done: now };
+      });
+      await setTimeout(afterMs);
+      await killAndWait(pid);
+      await starting; // whatever it says
     },
     down: async () => void (await catnap("down")),
     async dispose() {

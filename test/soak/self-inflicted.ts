@@ -1,0 +1,92 @@
+import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ENGINE_FILES } from "../../src/engine/engine.ts";
+import { Broken } from "../counted/counted-microvm.ts";
+import { eventually } from "../support/eventually.ts";
+import type { Tenant } from "./tenant.ts";
+
+const LIMIT_MS = 60_000;
+
+/** Asleep, and its process gone. */
+async function sleepDeep(tenant: Tenant): Promise<void> {
+  const { microvm, world } = tenant;
+  await world.underWay.during("suspend", () => microvm.suspend());
+  await eventually(`${microvm.microvmId} is asleep on disk alone`, LIMIT_MS, async () => {
+    const pid = await tenant.machine();
+    return pid === undefined ? { done: undefined } : { saw: `process ${pid}` };
+  });
+}
+
+/** One that sleeps on disk is cut short, or a bit of it turned: it must not wake, and must say so. */
+export async function breakSleeper(tenant: Tenant): Promise<void> {
+  const { microvm, random, fate, world } = tenant;
+  await sleepDeep(tenant);
+  const { state } = await microvm.state();
+  if (state !== "SUSPENDED") throw new Error(`it is ${state}`);
+  const file = join(tenant.directory, random.pick([ENGINE_FILES.changedPages, ENGINE_FILES.devices]));
+  fate.deal("sleeper's files damaged");
+  const bytes = await readFile(file);
+  if (random.chance(0.5)) {
+    await truncate(file, random.integer(0, bytes.length - 1));
+    world.faults.add("snapshot file of a sleeper cut short");
+  } else {
+    const at = random.integer(0, bytes.length - 1);
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << random.integer(0, 7));
+    await writeFile(file, bytes);
+    world.faults.add("bit of a sleeper's snapshot file turned");
+  }
+  await world.underWay.during("resume", () => microvm.ask());
+  throw new Broken(`${microvm.microvmId} woke from a damaged ${file}`);
+}
+
+/** What the next monitor is to read ahead is a hint: wrong, it costs time and nothing else. */
+export async function spoilHint(tenant: Tenant): Promise<void> {
+  await sleepDeep(tenant);
+  const names = await readdir(tenant.directory);
+  if (names.includes(ENGINE_FILES.workingSet)) {
+    await writeFile(join(tenant.directory, ENGINE_FILES.workingSet), tenant.random.bytes(300));
+    tenant.world.faults.add("hint file of a sleeper spoilt");
+  }
+  await tenant.world.underWay.during("resume", () => tenant.microvm.ask());
+}
+
+/** Nobody else drives it now: what it was is on disk. */
+export async function killDozer(tenant: Tenant): Promise<void> {
+  const { microvm, world } = tenant;
+  await world.underWay.during("suspend", () => microvm.suspend());
+  const { state } = await microvm.state();
+  const pid = await tenant.machine();
+  if (state === "SUSPENDED" && pid !== undefined && kill(pid)) world.faults.add("kill -9 of a machine: dozing");
+  await world.underWay.during("resume", () => microvm.ask());
+}
+
+/** The app sleeps through the time it has to get ready for the suspend, and longer: that ends its microVM. */
+export async function ignoreSuspendHook({ microvm, fate, world }: Tenant): Promise<void> {
+  const before = world.upheavals.count;
+  await microvm.send({ path: "/orders", body: JSON.stringify({ suspend: { delay: 60 } }) });
+  fate.deal("suspend hook ignored");
+  await world.underWay.during("suspend", () => microvm.suspend());
+  await microvm.ask(); // fails when it has ended
+  if (world.upheavals.count === before) throw new Broken(`${microvm.microvmId} slept without its app's word`);
+  fate.spare("suspend hook ignored"); // a new server has asked the app once more
+}
+
+/** The main process ends by itself. */
+export async function endApp({ microvm, fate, world }: Tenant): Promise<void> {
+  const before = world.upheavals.count;
+  fate.deal("app ended");
+  await microvm.send({ path: "/exit" }).catch(() => {});
+  await microvm.ask();
+  if (world.upheavals.count === before) throw new Broken(`${microvm.microvmId} answers after its app's end`);
+  fate.spare("app ended");
+}
+
+/** Whether there was such a process. */
+export function kill(pid: number): boolean {
+  try {
+    process.kill(pid, "SIGKILL");
+    return true;
+  } catch {
+    return false; // it ended by itself
+  }
+}
