@@ -7,6 +7,7 @@ import { endMicrovm } from "./end-microvm.ts";
 import type { LifeBody } from "./life-body.ts";
 import { callLifeHook } from "./life-hooks.ts";
 import { imageOf } from "./life-context.ts";
+import { hasDiskMovedOn } from "./sleeper-files.ts";
 import { startMachine, type RunningMachine, type StartRequest } from "./machine-starter.ts";
 import { viewOf, withoutPayload } from "./microvm-view.ts";
 import { STATE_REASONS } from "./state-reasons.ts";
@@ -30,12 +31,13 @@ export async function wakeSleeper(body: LifeBody): Promise<void> {
   // Recorded with its process, or not at all when it only dozes: a crash meanwhile finds a running machine of a sleeper.
   body.record.assume({ state: "PENDING" });
   body.timers.wake();
+  const begun = body.running === undefined ? Date.now() : undefined;
   try {
     if (await wakeDozer(body)) await wakeGuest(must(body.running, "a dozing machine").link);
     else await startInTurn(body, { from: "sleeper", image: sleepersImage(body) });
     await greet(body, "resume");
   } catch (cause) {
-    await sleepOn(body, cause);
+    await sleepOn(body, cause, begun);
     throw cause;
   }
 }
@@ -130,24 +132,27 @@ async function wakeDozer(body: LifeBody): Promise<boolean> {
   } catch (cause) {
     context.log.warn({ err: cause, microvmId: record.id }, "a dozing machine did not wake; it is started from disk");
     await body.letGo();
+    if (await hasDiskMovedOn(body.directory))
+      throw new AppError("ERR_ENGINE_LOST", { message: "The machine ended while it woke" });
     return false;
   }
 }
 
-/** After a wake that failed. */
-async function sleepOn(body: LifeBody, cause: unknown): Promise<void> {
+/** After a wake that failed. `begun`: when it did (epoch milliseconds), of one that was no doze. */
+async function sleepOn(body: LifeBody, cause: unknown, begun?: number): Promise<void> {
   const { record, context, running } = body;
   if (await isBeyondRepair(body, cause)) {
     const why = cause instanceof Error ? cause.message : String(cause);
     return endMicrovm(body, { reason: STATE_REASONS.wakeFailed(why), tellApp: false });
   }
-  if (running !== undefined) {
-    // Its guest has run, so its disk is ahead of the memory on disk: save it once more as it is now.
-    await running.machine
-      .suspend()
-      .catch((err: unknown) => context.log.error({ err, microvmId: record.id }, "a failed wake could not be saved"));
-    await body.letGo();
-  }
+  // A guest that has run is ahead of its memory on disk: save it once more as it is now.
+  const isSaved = await running?.machine.suspend().then(
+    () => true,
+    (err: unknown) => context.log.error({ err, microvmId: record.id }, "a failed wake could not be saved"),
+  );
+  await body.letGo();
+  if (isSaved !== true && (await hasDiskMovedOn(body.directory, begun)))
+    return endMicrovm(body, { reason: STATE_REASONS.lost, tellApp: false });
   await record.tryUpdate({ state: "SUSPENDED", machine_json: null });
   body.timers.sleep(must(record.row.suspended_at, "a time of suspension"), record.row.parked === 1);
 }

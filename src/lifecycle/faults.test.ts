@@ -1,5 +1,6 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { expect, onTestFinished, test, vi } from "vitest";
 import {
   knock,
@@ -151,6 +152,56 @@ test("a wake that fails once the guest has run saves the sleeper anew, consisten
   guest.link.wake = async () => {};
   expect(await knock(supervisor, view)).not.toHaveProperty("refused");
   expect(await engine.serve(world.directoryOf(view))).toEqual({ memory: 2, disk: 2 });
+});
+
+test("a machine killed while it wakes, after its guest wrote to the disk, ends its microVM", async () => {
+  for (const sleep of ["doze", "deep"]) {
+    const world = await useSupervisor();
+    const { supervisor, engine, guest, leased } = world;
+    const view = await useRunning(supervisor);
+    await supervisor.suspend(view.microvmId);
+    if (sleep === "deep") engine.kill();
+    guest.link.wake = async () => {
+      await setTimeout(20); // longer than the file system's clock takes from one moment to the next
+      await engine.serve(world.directoryOf(view));
+      engine.kill();
+      throw new Error("unreachable");
+    };
+    expect(await knock(supervisor, view)).toMatchObject({ refused: "failed" });
+    expect(await supervisor.get(view.microvmId)).toMatchObject({ state: "TERMINATED", stateReason: LOST });
+    expect([engine.living, leased.size]).toEqual([0, 0]);
+  }
+});
+
+test("a machine killed while it wakes, before its guest wrote anything, costs nothing", async () => {
+  const world = await useSupervisor();
+  const { supervisor, engine, guest } = world;
+  const view = await useRunning(supervisor);
+  await engine.serve(world.directoryOf(view));
+  await supervisor.suspend(view.microvmId);
+  guest.link.wake = async () => {
+    engine.kill();
+    throw new Error("unreachable");
+  };
+  expect(await knock(supervisor, view)).toMatchObject({ refused: "failed" });
+  guest.link.wake = async () => {};
+  expect(await knock(supervisor, view)).not.toHaveProperty("refused");
+  expect(await engine.serve(world.directoryOf(view))).toEqual({ memory: 2, disk: 2 });
+});
+
+test("a machine that ended while no server ran, after its guest had woken and written, ends its microVM", async () => {
+  const world = await useSupervisor();
+  const { supervisor, engine, restart } = world;
+  const view = await useRunning(supervisor);
+  await supervisor.suspend(view.microvmId);
+  const [machine] = engine.machines.values();
+  await machine?.unpause(); // all that a wake did before the server was killed
+  await setTimeout(20);
+  await engine.serve(world.directoryOf(view));
+  machine!.phase = "gone"; // and no server saw it
+  const next = restart();
+  await next.recover();
+  expect(await next.get(view.microvmId)).toMatchObject({ state: "TERMINATED", stateReason: LOST });
 });
 
 test("a damaged sleeper ends with the reason, and others live on", async () => {

@@ -1,6 +1,5 @@
-import { rm, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { ENGINE_FILES, type AttachedMachine } from "../engine/engine.ts";
+import { rm } from "node:fs/promises";
+import type { AttachedMachine } from "../engine/engine.ts";
 import { wakeGuest } from "../guest-link/wake-guest.ts";
 import { must } from "../util/assert.ts";
 import { becomeRunning, finishWaking, startFromTemplate, wakeSleeper } from "./bring-up.ts";
@@ -11,6 +10,7 @@ import type { LifeBody } from "./life-body.ts";
 import { imageOf, type StoredMachine } from "./life-context.ts";
 import { viewOf } from "./microvm-view.ts";
 import { ofImage } from "./machine-starter.ts";
+import { hasDiskMovedOn, savedAt } from "./sleeper-files.ts";
 import { STATE_REASONS } from "./state-reasons.ts";
 
 /** Attempts to reach a monitor that lives: a busy host must not cost a microVM. */
@@ -19,11 +19,12 @@ const ATTACH_ATTEMPTS = 3;
 /** After a server restart: takes the machine over again and finishes what was interrupted. */
 export async function recoverMicrovm(body: LifeBody): Promise<void> {
   const { record, context } = body;
+  const hadMachine = record.row.machine_json !== null;
   const found = await reattach(body);
   switch (record.state) {
     case "PENDING":
     case "SUSPENDED":
-      return recoverWaking(body, found);
+      return recoverWaking(body, { found, hadMachine });
     case "SUSPENDING":
       return recoverSuspending(body, found);
     case "RUNNING":
@@ -39,7 +40,10 @@ export async function recoverMicrovm(body: LifeBody): Promise<void> {
 }
 
 /** A start, a wake or a sleep. A process that only dozes is let go: waking from disk costs little. */
-async function recoverWaking(body: LifeBody, found: Found): Promise<void> {
+async function recoverWaking(
+  body: LifeBody,
+  { found, hadMachine }: { found: Found; hadMachine: boolean },
+): Promise<void> {
   const { record } = body;
   const since = record.row.suspended_at;
   if (since === null) {
@@ -52,9 +56,23 @@ async function recoverWaking(body: LifeBody, found: Found): Promise<void> {
     record.assume({ state: "PENDING" });
     return finishWaking(body);
   }
+  // Its guest ran on before its machine ended, or was stopped to be saved anew.
+  if (hadMachine && (await hasDiskMovedOn(body.directory)) && !(await saveAgain(body)))
+    return endMicrovm(body, { reason: STATE_REASONS.lost, tellApp: false });
   await body.letGo();
   if (record.state === "PENDING") return wakeSleeper(body);
   body.timers.sleep(since, record.row.parked === 1);
+}
+
+async function saveAgain({ running, context, record }: LifeBody): Promise<boolean> {
+  if (running === undefined) return false;
+  return running.machine.suspend().then(
+    () => true,
+    (err: unknown) => {
+      context.log.error({ err, microvmId: record.id }, "a wake that was broken off could not be saved");
+      return false;
+    },
+  );
 }
 
 async function recoverSuspending(body: LifeBody, found: Found): Promise<void> {
@@ -84,16 +102,7 @@ async function recoverRunning(body: LifeBody, found: Found): Promise<void> {
  * older than the wake that followed it.
  */
 async function hasSleeper({ directory, record }: LifeBody): Promise<boolean> {
-  const names = [ENGINE_FILES.changedPages, ENGINE_FILES.devices];
-  const times = await Promise.all(
-    names.map((name) =>
-      stat(join(directory, name)).then(
-        ({ mtimeMs }) => mtimeMs,
-        () => 0,
-      ),
-    ),
-  );
-  return times.every((time) => time > record.row.last_activity_at);
+  return (await savedAt(directory)) > record.row.last_activity_at && !(await hasDiskMovedOn(directory));
 }
 
 type Found = "running" | "paused" | undefined;
