@@ -41,7 +41,11 @@ export class ShellConnection {
   /** Ties a program to this connection: it ends with it. */
   hold(session: GuestSession): void {
     this.#session = session;
-    session.on("error", (error) => this.#log.error({ ...this.#facts, err: error }, "the guest agent broke a session"));
+    session.on("error", (error) => {
+      // A client that has gone breaks the session off itself.
+      if (!this.#gone.signal.aborted)
+        this.#log.error({ ...this.#facts, err: error }, "the guest agent broke a session");
+    });
     session.on("drain", () => this.socket.resume());
     session.once("close", () => this.socket.resume());
     if (this.#gone.signal.aborted) session.destroy();

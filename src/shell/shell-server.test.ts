@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import { createConnection, type AddressInfo, type Socket } from "node:net";
-import { Duplex } from "node:stream";
+import { addAbortSignal, Duplex } from "node:stream";
 import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
@@ -48,9 +48,11 @@ async function useShells(open: Open) {
   const target = {
     microvmId: "microvm-1",
     link: {
-      session: (request: SessionRequest) => {
+      session: (request: SessionRequest, signal?: AbortSignal) => {
         requests.push(request);
-        return Promise.resolve(open(request));
+        const session = open(request);
+        if (signal !== undefined && !("refused" in session)) addAbortSignal(signal, session);
+        return Promise.resolve(session);
       },
     },
     touch: () => void seen.touches++,
@@ -59,7 +61,8 @@ async function useShells(open: Open) {
       return () => void down.delete(listener);
     },
   };
-  const shells = new ShellServer({ log: pino({ level: "silent" }) });
+  const errors: string[] = [];
+  const shells = new ShellServer({ log: pino({ level: "error" }, { write: (line) => void errors.push(line) }) });
   const server = createServer().listen(0, "127.0.0.1");
   server.on("upgrade", (request, socket, early) =>
     shells.accept({ request, socket: socket as Socket, early, requestId: "request-1" }, target),
@@ -72,7 +75,7 @@ async function useShells(open: Open) {
     server.closeAllConnections();
   });
   const connect = (protocols: string[] = []) => new Client(`ws://127.0.0.1:${port}/shell`, protocols);
-  return { shells, requests, down, seen, port, connect };
+  return { errors, shells, requests, down, seen, port, connect };
 }
 
 class Client {
@@ -180,17 +183,18 @@ test.each<[SessionRefusal, RegExp]>([
 test("a client that leaves takes its program along, and a program its client", async () => {
   const programs = [new FakeSession(), new FakeSession()];
   let next = 0;
-  const { connect, down } = await useShells(() => programs[next++] ?? MISSING);
+  const { errors, connect, down } = await useShells(() => programs[next++] ?? MISSING);
   const [one, two] = [await connect().opened(), await connect().opened()];
   await until(() => next === 2);
   one.socket.terminate();
-  await once(programs[0] as Duplex, "close");
+  await until(() => programs[0]?.closed === true);
   expect(programs[1]?.destroyed).toBe(false);
   expect(down.size).toBe(1);
   for (const listener of [...down]) listener();
   expect(await two.closed).toEqual([1001, "the MicroVM is no longer running"]);
   expect(programs[1]?.destroyed).toBe(true);
   await until(() => down.size === 0);
+  expect(errors).toEqual([]);
 });
 
 test("a machine that goes away without a word closes its shells, and a server that stops too", async () => {

@@ -13,6 +13,8 @@ const MEAN_PAUSE_MS = 6_000;
 const WORK_LIMIT_MS = 4_000;
 /** How far into the work, at most. */
 const MAX_DELAY_MS = 500;
+/** Until the server surely knows that a machine is gone. */
+const NOTICE_MS = 1_000;
 /** How far into the start of a server, at most: a start takes about as long. */
 const MAX_START_MS = 2_000;
 
@@ -45,10 +47,10 @@ export class Saboteur {
   }
 
   async #killServer(): Promise<void> {
-    const { server, underWay, faults } = this.#world;
+    const { server, underWay, faults, upheavals } = this.#world;
     await underWay.next(this.#random.pick(WORKS), WORK_LIMIT_MS);
     await setTimeout(this.#random.next() ** 2 * MAX_DELAY_MS);
-    await this.#upheaval(async () => {
+    await upheavals.during(async () => {
       for (const work of underWay.now) faults.add(`kill -9 of the server while one or more were under way: ${work}`);
       await server.crash();
       faults.add("kill -9 of the server");
@@ -57,8 +59,8 @@ export class Saboteur {
   }
 
   async #killStartingServer(): Promise<void> {
-    const { server, faults } = this.#world;
-    await this.#upheaval(async () => {
+    const { server, faults, upheavals } = this.#world;
+    await upheavals.during(async () => {
       await server.crash();
       await server.crashWhileStarting(this.#random.next() * MAX_START_MS);
       faults.add("kill -9 of the server while it started");
@@ -67,8 +69,8 @@ export class Saboteur {
   }
 
   async #restartServer(): Promise<void> {
-    const { server, faults } = this.#world;
-    await this.#upheaval(async () => {
+    const { server, faults, upheavals } = this.#world;
+    await upheavals.during(async () => {
       await server.down();
       faults.add("server put down, and up again");
       await server.start();
@@ -76,7 +78,7 @@ export class Saboteur {
   }
 
   async #killMachine(): Promise<void> {
-    const { server, tenants, faults } = this.#world;
+    const { server, tenants, faults, upheavals } = this.#world;
     const victims = [...tenants].filter(({ current }) => current !== undefined);
     if (victims.length === 0) return;
     const victim = this.#random.pick(victims);
@@ -84,9 +86,10 @@ export class Saboteur {
     const pid = await victim.machine();
     if (pid === undefined || victim.current?.microvmId !== microvmId) return;
     victim.fate.deal("machine killed");
-    await this.#upheaval(async () => {
+    await upheavals.during(async () => {
       const row = readStore(homePaths(server.home).database).microvms.find(({ id }) => id === microvmId);
       if (kill(pid)) faults.add(`kill -9 of a machine: ${row?.state ?? "of no microVM"}`);
+      await setTimeout(NOTICE_MS);
     });
   }
 
@@ -109,12 +112,5 @@ export class Saboteur {
     const { server, faults } = this.#world;
     const [pid] = await processesWorkingIn(join(server.home, "prepared"));
     if (pid !== undefined && kill(pid)) faults.add("kill -9 of a machine: started ahead");
-  }
-
-  /** Counted at both ends: who began or ended between them knows of it. */
-  async #upheaval(work: () => Promise<void>): Promise<void> {
-    const { upheavals } = this.#world;
-    upheavals.count++;
-    await work().finally(() => upheavals.count++);
   }
 }

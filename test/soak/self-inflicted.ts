@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { ENGINE_FILES } from "../../src/engine/engine.ts";
 import { Broken } from "../counted/counted-microvm.ts";
 import { eventually } from "../support/eventually.ts";
-import type { Tenant } from "./tenant.ts";
+import type { Tenancy } from "./soak-world.ts";
 
 const LIMIT_MS = 60_000;
 
 /** Asleep, and its process gone. */
-async function sleepDeep(tenant: Tenant): Promise<void> {
+async function sleepDeep(tenant: Tenancy): Promise<void> {
   const { microvm, world } = tenant;
   await world.underWay.during("suspend", () => microvm.suspend());
   await eventually(`${microvm.microvmId} is asleep on disk alone`, LIMIT_MS, async () => {
@@ -18,7 +18,7 @@ async function sleepDeep(tenant: Tenant): Promise<void> {
 }
 
 /** One that sleeps on disk is cut short, or a bit of it turned: it must not wake, and must say so. */
-export async function breakSleeper(tenant: Tenant): Promise<void> {
+export async function breakSleeper(tenant: Tenancy): Promise<void> {
   const { microvm, random, fate, world } = tenant;
   await sleepDeep(tenant);
   const { state } = await microvm.state();
@@ -40,7 +40,7 @@ export async function breakSleeper(tenant: Tenant): Promise<void> {
 }
 
 /** What the next monitor is to read ahead is a hint: wrong, it costs time and nothing else. */
-export async function spoilHint(tenant: Tenant): Promise<void> {
+export async function spoilHint(tenant: Tenancy): Promise<void> {
   await sleepDeep(tenant);
   const names = await readdir(tenant.directory);
   if (names.includes(ENGINE_FILES.workingSet)) {
@@ -51,7 +51,7 @@ export async function spoilHint(tenant: Tenant): Promise<void> {
 }
 
 /** Nobody else drives it now: what it was is on disk. */
-export async function killDozer(tenant: Tenant): Promise<void> {
+export async function killDozer(tenant: Tenancy): Promise<void> {
   const { microvm, world } = tenant;
   await world.underWay.during("suspend", () => microvm.suspend());
   const { state } = await microvm.state();
@@ -61,23 +61,23 @@ export async function killDozer(tenant: Tenant): Promise<void> {
 }
 
 /** The app sleeps through the time it has to get ready for the suspend, and longer: that ends its microVM. */
-export async function ignoreSuspendHook({ microvm, fate, world }: Tenant): Promise<void> {
-  const before = world.upheavals.count;
+export async function ignoreSuspendHook({ microvm, fate, world }: Tenancy): Promise<void> {
+  const before = world.upheavals.mark;
   await microvm.send({ path: "/orders", body: JSON.stringify({ suspend: { delay: 60 } }) });
   fate.deal("suspend hook ignored");
   await world.underWay.during("suspend", () => microvm.suspend());
   await microvm.ask(); // fails when it has ended
-  if (world.upheavals.count === before) throw new Broken(`${microvm.microvmId} slept without its app's word`);
+  if (!world.upheavals.wasSince(before)) throw new Broken(`${microvm.microvmId} slept without its app's word`);
   fate.spare("suspend hook ignored"); // a new server has asked the app once more
 }
 
 /** The main process ends by itself. */
-export async function endApp({ microvm, fate, world }: Tenant): Promise<void> {
-  const before = world.upheavals.count;
+export async function endApp({ microvm, fate, world }: Tenancy): Promise<void> {
+  const before = world.upheavals.mark;
   fate.deal("app ended");
   await microvm.send({ path: "/exit" }).catch(() => {});
   await microvm.ask();
-  if (world.upheavals.count === before) throw new Broken(`${microvm.microvmId} answers after its app's end`);
+  if (!world.upheavals.wasSince(before)) throw new Broken(`${microvm.microvmId} answers after its app's end`);
   fate.spare("app ended");
 }
 

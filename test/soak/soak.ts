@@ -14,6 +14,7 @@ import { Tally, type SoakReport } from "./soak-report.ts";
 import type { SoakWorld } from "./soak-world.ts";
 import { Tenant } from "./tenant.ts";
 import { UnderWay } from "./under-way.ts";
+import { Upheavals } from "./upheavals.ts";
 
 export interface SoakOptions {
   readonly minutes: number;
@@ -102,7 +103,7 @@ class Soak {
       underWay: new UnderWay(),
       ...this.#tallies,
       tenants: new Set(),
-      upheavals: { count: 0 },
+      upheavals: new Upheavals(),
       blows: { onBuilds: 0 },
       isOver: () => this.#isOver,
       randomOf: (name) => new Random([...name].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), seed)),

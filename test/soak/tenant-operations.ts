@@ -5,14 +5,14 @@ import { persist } from "../counted/persist.ts";
 import { CATNAP, runProgram } from "../support/project.ts";
 import { echoThrough, execInMicrovm, typeInShell } from "./exec-in-microvm.ts";
 import { breakSleeper, endApp, ignoreSuspendHook, killDozer, spoilHint } from "./self-inflicted.ts";
-import type { Tenant } from "./tenant.ts";
+import type { Tenancy } from "./soak-world.ts";
 
 interface Operation {
   readonly name: string;
   readonly weight: number;
   /** Only the image that behaves badly can. */
   readonly needsIll?: boolean;
-  readonly run: (tenant: Tenant) => Promise<void>;
+  readonly run: (tenant: Tenancy) => Promise<void>;
 }
 
 const OPERATIONS: readonly Operation[] = [
@@ -39,23 +39,23 @@ const OPERATIONS: readonly Operation[] = [
   { name: "terminate", weight: 4, run: terminate },
 ];
 
-export function chooseOperation({ isIll, random }: Tenant): Operation {
+export function chooseOperation({ isIll, random }: Tenancy): Operation {
   const possible = OPERATIONS.filter(({ needsIll = false }) => isIll || !needsIll);
   let left = random.next() * possible.reduce((sum, { weight }) => sum + weight, 0);
   return possible.find(({ weight }) => (left -= weight) < 0) ?? (possible[0] as Operation);
 }
 
-async function askSome({ microvm, random }: Tenant): Promise<void> {
+async function askSome({ microvm, random }: Tenancy): Promise<void> {
   for (let left = random.integer(1, 4); left > 0; left--) await microvm.ask();
 }
 
-async function sleep({ microvm, random, world: { underWay } }: Tenant, pauseMs: number): Promise<void> {
+async function sleep({ microvm, random, world: { underWay } }: Tenancy, pauseMs: number): Promise<void> {
   await underWay.during("suspend", () => microvm.suspend());
   await setTimeout(random.next() * pauseMs);
   await underWay.during("resume", () => microvm.ask());
 }
 
-async function sleepAndResume({ microvm, random, world: { underWay } }: Tenant): Promise<void> {
+async function sleepAndResume({ microvm, random, world: { underWay } }: Tenancy): Promise<void> {
   await underWay.during("suspend", () => microvm.suspend());
   await setTimeout(random.next() * 2_000);
   await underWay.during("resume", async () => {
@@ -64,19 +64,19 @@ async function sleepAndResume({ microvm, random, world: { underWay } }: Tenant):
   });
 }
 
-async function askWhileFallingAsleep({ microvm, random, world: { underWay } }: Tenant): Promise<void> {
+async function askWhileFallingAsleep({ microvm, random, world: { underWay } }: Tenancy): Promise<void> {
   const falling = underWay.during("suspend", () => microvm.suspendOnce().catch(() => {})); // refused while it wakes
   await setTimeout(random.next() * 300);
   await underWay.during("resume", () => microvm.ask());
   await falling;
 }
 
-async function hangUp({ microvm, random }: Tenant): Promise<void> {
+async function hangUp({ microvm, random }: Tenancy): Promise<void> {
   for (let left = random.integer(1, 3); left > 0; left--) await microvm.hangUp(random.integer(1, 60));
   await microvm.ask();
 }
 
-async function list({ microvm, world: { client } }: Tenant): Promise<void> {
+async function list({ microvm, world: { client } }: Tenancy): Promise<void> {
   const states: (string | undefined)[] = [];
   let nextToken: string | undefined;
   do {
@@ -89,18 +89,18 @@ async function list({ microvm, world: { client } }: Tenant): Promise<void> {
   if (states.length !== 1) throw new Broken(`${microvm.microvmId} is listed ${states.length} times`);
 }
 
-async function exec({ microvm, random, shell }: Tenant): Promise<void> {
+async function exec({ microvm, random, shell }: Tenancy): Promise<void> {
   const number = random.integer(1, 1000);
   const got = await execInMicrovm(microvm, [...shell, "-c", `echo $((${number} * 2)); exit 5`]);
   if (got !== `${number * 2} 5`) throw new Broken(`a command in ${microvm.microvmId} gave ${got}`);
 }
 
-async function typeLine({ microvm, random }: Tenant): Promise<void> {
+async function typeLine({ microvm, random }: Tenancy): Promise<void> {
   const number = random.integer(1, 1000);
   await typeInShell(microvm, `echo $((${number} * 2))x`, new RegExp(`${number * 2}x`));
 }
 
-async function execByCommand({ microvm, shell, world }: Tenant): Promise<void> {
+async function execByCommand({ microvm, shell, world }: Tenancy): Promise<void> {
   const args = ["exec", microvm.microvmId, "--", ...shell, "-c", "read line; printf %s $line; exit 7"];
   const { code, stdout, stderr } = await runProgram(CATNAP, args, {
     env: { CATNAP_HOME: world.server.home },
@@ -110,7 +110,7 @@ async function execByCommand({ microvm, shell, world }: Tenant): Promise<void> {
   if (stdout !== "typed") throw new Broken(`catnap exec in ${microvm.microvmId} printed ${stdout}`);
 }
 
-async function echo({ microvm, random }: Tenant): Promise<void> {
+async function echo({ microvm, random }: Tenancy): Promise<void> {
   await echoThrough(
     microvm,
     Array.from({ length: 6 }, () => String(random.next())),
@@ -118,7 +118,7 @@ async function echo({ microvm, random }: Tenant): Promise<void> {
 }
 
 /** What comes is what was sent, in order, however it ends. */
-async function stream({ microvm, random, world: { underWay } }: Tenant, isCut: boolean): Promise<void> {
+async function stream({ microvm, random, world: { underWay } }: Tenancy, isCut: boolean): Promise<void> {
   const end = new AbortController();
   let text = "";
   const streamed = microvm
@@ -140,18 +140,18 @@ async function stream({ microvm, random, world: { underWay } }: Tenant, isCut: b
   await underWay.during("resume", () => microvm.ask());
 }
 
-async function askForGarbage({ microvm }: Tenant): Promise<void> {
+async function askForGarbage({ microvm }: Tenancy): Promise<void> {
   const answer = await microvm.send({ path: "/", port: 8081 }).catch((cause: Error) => cause);
   if (!(answer instanceof Error)) throw new Broken(`garbage of ${microvm.microvmId} passed as an answer`);
   await microvm.ask();
 }
 
-async function flood({ microvm, random }: Tenant): Promise<void> {
+async function flood({ microvm, random }: Tenancy): Promise<void> {
   await microvm.send({ path: "/flood", body: String(random.integer(1_000, 40_000)) });
   await microvm.ask();
 }
 
-async function terminate(tenant: Tenant): Promise<void> {
+async function terminate(tenant: Tenancy): Promise<void> {
   tenant.fate.deal("terminated");
   await tenant.world.underWay.during("terminate", async () => {
     await tenant.microvm.terminate();

@@ -5,14 +5,14 @@ import { Broken, CountedMicrovm, type Place } from "../counted/counted-microvm.t
 import { eventually } from "../support/eventually.ts";
 import type { Random } from "../support/random.ts";
 import { Fate } from "./fate.ts";
-import type { SoakWorld } from "./soak-world.ts";
+import type { SoakWorld, Tenancy } from "./soak-world.ts";
 import { chooseOperation } from "./tenant-operations.ts";
 
 const END_LIMIT_MS = 120_000;
 const MEAN_PAUSE_MS = 600;
 
 /** Has one microVM after another and does with it what comes to mind. */
-export class Tenant {
+export class Tenant implements Tenancy {
   readonly world: SoakWorld;
   readonly random: Random;
   readonly place: Place;
@@ -34,7 +34,6 @@ export class Tenant {
     return this.isIll ? ["sh"] : ["/bin/busybox", "sh"];
   }
 
-  /** Between two microVMs there is none. */
   get current(): CountedMicrovm | undefined {
     return this.#microvm;
   }
@@ -56,12 +55,10 @@ export class Tenant {
     }
   }
 
-  /** The process of its microVM, while there is one. */
   async machine(): Promise<number | undefined> {
     return (await processesWorkingIn(this.directory))[0];
   }
 
-  /** Its microVM ends now, or has ended: so it must say, for a reason that is known here. */
   async mourn(cause?: unknown): Promise<void> {
     const { microvm, world } = this;
     const end = await eventually<{ state: string; reason: string }>(
@@ -78,10 +75,9 @@ export class Tenant {
 
   /** The last request, to one that must live. */
   async sayGoodbye(): Promise<void> {
-    if (this.#microvm !== undefined) await this.#withstand(() => this.microvm.ask());
+    if (this.#microvm !== undefined) await this.#withstand("a request", () => this.microvm.ask());
   }
 
-  /** Its microVM ends by its own wish. */
   async moveOut(): Promise<void> {
     if (this.#microvm === undefined) return;
     this.fate.deal("terminated");
@@ -93,28 +89,29 @@ export class Tenant {
     this.fate = new Fate();
     await this.world.underWay.during("run", async () => {
       this.#microvm = await CountedMicrovm.run(this.place);
-      await this.#withstand(() => this.microvm.ask());
+      await this.#withstand("a request", () => this.microvm.ask());
     });
     this.world.operations.add("run");
   }
 
   async #act(): Promise<void> {
     const { name, run } = chooseOperation(this);
-    await this.#withstand(() => run(this));
+    await this.#withstand(name, () => run(this));
     this.world.operations.add(name);
   }
 
   /** An operation that fails must have met a fault; whether its microVM may be gone by it, its fate tells. */
-  async #withstand(operation: () => Promise<void>): Promise<void> {
+  async #withstand(name: string, operation: () => Promise<void>): Promise<void> {
     const { upheavals, operations } = this.world;
-    const before = upheavals.count;
+    const before = upheavals.mark;
     try {
       await operation();
     } catch (cause) {
       if (cause instanceof Broken) throw cause;
       const { state } = await this.microvm.state();
       if (state === "TERMINATED" || state === "TERMINATING") return this.mourn(cause);
-      if (upheavals.count === before) throw new Broken(`${this.microvm.microvmId} (${state}) failed`, { cause });
+      if (!upheavals.wasSince(before))
+        throw new Broken(`"${name}" failed at ${this.microvm.microvmId} (${state})`, { cause });
       operations.add("cut off by a fault, done again later");
     }
   }
