@@ -21,6 +21,7 @@ export async function findDisagreements(home: string): Promise<string[]> {
     ...unsettled(store),
     ...checkMonitors(store, host, prepared.length),
     ...checkNetwork(store, host),
+    ...checkUsage(store),
     ...(await checkMicrovmFiles(store, paths.microvms)),
     ...(await checkImageFiles(store, home)),
     ...host.mounts.filter((mount) => !isStorageItself(mount, home)).map((mount) => `a mount is left: ${mount}`),
@@ -92,6 +93,21 @@ function checkNetwork(store: StoreView, { block, monitors, namespaces, devices, 
     ...difference("route without a namespace", routedDevices, ends),
     ...difference("namespace without a route", ends, routedDevices),
     ...difference("not there", CLAIMS, claims),
+  ];
+}
+
+/** What runs is metered as running, what sleeps as asleep, each once. */
+function checkUsage({ microvms, openUsage }: StoreView): string[] {
+  const kinds = new Map([
+    ["RUNNING", "running"],
+    ["SUSPENDED", "asleep"],
+  ]);
+  const wanted = microvms.flatMap(({ id, state }) => (kinds.has(state) ? [`${kinds.get(state)} ${id}`] : []));
+  const twice = openUsage.filter((what, at) => openUsage.indexOf(what) !== at);
+  return [
+    ...difference("use that is not metered", wanted, openUsage),
+    ...difference("use that is metered and has ended", openUsage, wanted),
+    ...twice.map((what) => `use that is metered twice: ${what}`),
   ];
 }
 

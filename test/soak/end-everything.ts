@@ -19,9 +19,10 @@ export async function endEverything({ server, tenants, places, client, underWay 
   const live = readStore(paths.database).microvms.filter(({ state }) => state !== "TERMINATED");
   if (live.length > 0)
     throw new Broken(`microVMs of nobody: ${live.map(({ id, state }) => `${id} ${state}`).join(", ")}`);
-  for (const { imageArn } of [places.counter, places.ill])
+  const images = [places.counter, places.ill].flatMap((place) => place?.imageArn ?? []);
+  for (const imageArn of images)
     await underWay.during("delete", () => client().send(new DeleteMicrovmImageCommand({ imageIdentifier: imageArn })));
-  for (const { imageArn } of [places.counter, places.ill])
+  for (const imageArn of images)
     await eventually(`${imageArn} is gone`, LIMIT_MS, async () => {
       try {
         const { state = "" } = await client().send(new GetMicrovmImageCommand({ imageIdentifier: imageArn }));

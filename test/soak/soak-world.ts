@@ -13,7 +13,7 @@ export interface SoakWorld {
   readonly server: CatnapServer;
   readonly client: () => LambdaMicrovmsClient;
   /** Images to run, each with its app's own ways. */
-  readonly places: { readonly counter: Place; readonly ill: Place };
+  readonly places: { readonly counter: Place; readonly ill: Place | undefined };
   readonly gate: Gate;
   readonly underWay: UnderWay;
   readonly operations: Tally;

@@ -22,6 +22,8 @@ export interface SoakOptions {
   readonly microvms?: number;
   /** Makers and removers of images. */
   readonly imageKeepers?: number;
+  /** Half of the microVMs run an app that behaves badly; its image takes long to build. */
+  readonly withIll?: boolean;
   readonly onProgress?: (report: SoakReport) => void;
 }
 
@@ -93,8 +95,8 @@ class Soak {
   }
 
   async #makeWorld(): Promise<SoakWorld> {
-    const places = await buildPlaces(this.#server);
-    const { seed } = this.#options;
+    const { seed, withIll = true } = this.#options;
+    const places = await buildPlaces(this.#server, { withIll });
     return {
       server: this.#server,
       client: places.counter.client,

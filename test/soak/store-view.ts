@@ -20,6 +20,8 @@ export interface StoreView {
   readonly microvms: readonly StoredMicrovm[];
   readonly builds: readonly StoredBuild[];
   readonly images: readonly { readonly arn: string; readonly state: ImageState }[];
+  /** Stretches of use that last, "running microvm-…". */
+  readonly openUsage: readonly string[];
   /** Below the home's objects directory. */
   readonly objectFiles: readonly string[];
 }
@@ -46,6 +48,9 @@ export function readStore(file: string): StoreView {
         arn: arn ?? "",
         state: state as ImageState,
       })),
+      openUsage: rows(
+        "SELECT kind || ' ' || microvm_id AS what FROM usage_records WHERE ended_at IS NULL AND microvm_id IS NOT NULL",
+      ).map(({ what }) => what ?? ""),
       objectFiles: rows("SELECT file FROM s3_objects UNION ALL SELECT file FROM s3_parts").map(
         ({ file: f }) => f ?? "",
       ),

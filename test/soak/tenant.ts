@@ -22,7 +22,7 @@ export class Tenant implements Tenancy {
   constructor(world: SoakWorld, number: number) {
     this.world = world;
     this.random = world.randomOf(`tenant ${number}`);
-    this.place = number % 2 === 0 ? world.places.counter : world.places.ill;
+    this.place = number % 2 === 0 ? world.places.counter : (world.places.ill ?? world.places.counter);
   }
 
   get isIll(): boolean {
