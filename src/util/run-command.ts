@@ -29,6 +29,7 @@ export function runCommand(
       cwd: options.cwd,
       env: options.env,
       signal: options.signal,
+      killSignal: "SIGKILL", // some tools that start others hear nothing less
       stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     });
     const kept = { stdout: keepBounded(), stderr: keepBounded() };
@@ -40,14 +41,17 @@ export function runCommand(
     }
     child.stdin?.on("error", () => {}); // the exit code tells more than EPIPE does
     child.stdin?.end(options.input);
+    let cancelled: Error | undefined;
     child.on("error", (cause: NodeJS.ErrnoException) => {
-      if (cause.code === "ENOENT" && cause.path === file) {
+      if (cause.name === "AbortError") cancelled = cause; // told at its end: until then it works on what it was given
+      else if (cause.code === "ENOENT" && cause.path === file) {
         reject(new AppError("ERR_HOST_MISSING_TOOL", { message: `${file} is not installed; run ./dev setup`, cause }));
-      } else reject(new AppError(cause.name === "AbortError" ? "ERR_CANCELLED" : "ERR_COMMAND_FAILED", { cause }));
+      } else reject(new AppError("ERR_COMMAND_FAILED", { cause }));
     });
     child.on("close", (code, killedBy) => {
       const result = { stdout: kept.stdout.text(), stderr: kept.stderr.text() };
       if (code === 0) return resolve(result);
+      if (cancelled !== undefined) return reject(new AppError("ERR_CANCELLED", { cause: cancelled }));
       const how = killedBy ? `was killed by ${killedBy}` : `exited with code ${code}`;
       const message = `${file} ${how}: ${(result.stderr || result.stdout).trim().slice(-2000)}`;
       reject(new AppError("ERR_COMMAND_FAILED", { message, details: { file, args, code, killedBy } }));
