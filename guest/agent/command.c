@@ -66,6 +66,26 @@ static bool parse_wake(struct cursor *cursor, struct command *command)
 	       command->entropy_length >= MIN_ENTROPY_BYTES;
 }
 
+static bool is_name_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+}
+
+/* "identify <name> <32 hexadecimal digits>" */
+static bool parse_identify(struct cursor *cursor, struct command *command)
+{
+	size_t length = 0;
+	if (!cursor_take_char(cursor, ' '))
+		return false;
+	for (; !cursor_at_end(cursor) && is_name_byte(*cursor->at) && length < MAX_HOSTNAME_BYTES; cursor->at++)
+		command->hostname[length++] = *cursor->at;
+	if (length == 0 || !cursor_take_char(cursor, ' '))
+		return false;
+	for (length = 0; !cursor_at_end(cursor) && hex_digit(*cursor->at) >= 0 && length < MACHINE_ID_DIGITS; cursor->at++)
+		command->machine_id[length++] = *cursor->at;
+	return length == MACHINE_ID_DIGITS;
+}
+
 static bool parse_body_length(struct cursor *cursor, size_t most, struct command *command)
 {
 	uint64_t length;
@@ -97,6 +117,8 @@ static bool parse_arguments(struct cursor *cursor, struct command *command)
 	case COMMAND_WAKE:
 	case COMMAND_REHEARSE:
 		return parse_wake(cursor, command);
+	case COMMAND_IDENTIFY:
+		return parse_identify(cursor, command);
 	case COMMAND_HELLO:
 	case COMMAND_STATUS:
 	case COMMAND_BUSY:
@@ -117,7 +139,7 @@ bool command_parse(const char *line, size_t length, struct command *command)
 		{"status", COMMAND_STATUS},   {"listening", COMMAND_LISTENING}, {"busy", COMMAND_BUSY},
 		{"settle", COMMAND_SETTLE},   {"wake", COMMAND_WAKE},           {"stop", COMMAND_STOP},
 		{"poweroff", COMMAND_POWEROFF}, {"hello", COMMAND_HELLO},       {"session", COMMAND_SESSION},
-		{"rehearse", COMMAND_REHEARSE},
+		{"rehearse", COMMAND_REHEARSE}, {"identify", COMMAND_IDENTIFY},
 	};
 	struct cursor cursor = {line, line + length};
 	memset(command, 0, sizeof(*command));

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "identity.h"
 #include "protocol.h"
 
 enum command_kind {
@@ -23,6 +24,7 @@ enum command_kind {
 	COMMAND_POWEROFF,
 	COMMAND_HELLO,
 	COMMAND_SESSION,
+	COMMAND_IDENTIFY,
 };
 
 struct command {
@@ -36,6 +38,8 @@ struct command {
 	size_t entropy_length;
 	uint16_t ports[MAX_LISTENING_PORTS];	/* listening */
 	size_t port_count;
+	char hostname[MAX_HOSTNAME_BYTES + 1];	/* identify */
+	char machine_id[MACHINE_ID_DIGITS + 1];
 };
 
 /* Parses a line without its line feed; false when it is not exactly one valid request. */

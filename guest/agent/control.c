@@ -94,6 +94,13 @@ static bool answer_wake(const struct control *control, const struct command *com
 	return reply_line(control->watch.fd, "ok");
 }
 
+static bool answer_identify(int fd, const struct command *command)
+{
+	if (!identity_set(command->hostname, command->machine_id))
+		return reply_line(fd, "error identity: %s", strerror(errno));
+	return reply_line(fd, "ok");
+}
+
 static bool answer_settle(int fd)
 {
 	bool frozen = freezer_freeze();
@@ -152,6 +159,8 @@ static bool execute(struct control *control, struct command *command)
 		return answer_listening(fd, command);
 	case COMMAND_BUSY:
 		return reply_line(fd, "ok %llu", (unsigned long long)cpu_busy_ms());
+	case COMMAND_IDENTIFY:
+		return answer_identify(fd, command);
 	case COMMAND_SETTLE:
 		return answer_settle(fd);
 	case COMMAND_REHEARSE:

@@ -40,7 +40,16 @@ static void replace_file(int directory, const char *name, const char *text)
 		close(fd);
 }
 
-void etc_files_write(const char *root)
+static void append_file(int directory, const char *name, const char *text)
+{
+	int fd = openat(directory, name, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		log_line("/etc/%s not extended: %s", name, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+static int make_etc(const char *root)
 {
 	int root_fd = open(root, O_DIRECTORY | O_PATH | O_CLOEXEC);
 	if (root_fd < 0)
@@ -49,9 +58,26 @@ void etc_files_write(const char *root)
 	int etc = open_etc(root_fd);
 	if (etc < 0)
 		log_line("/etc of the image is unusable: %s", strerror(errno));
+	close(root_fd);
+	return etc;
+}
+
+void etc_files_write(const char *root)
+{
+	int etc = make_etc(root);
 	for (size_t i = 0; etc >= 0 && i < sizeof(files) / sizeof(files[0]); i++)
 		replace_file(etc, files[i].name, files[i].text);
 	if (etc >= 0)
 		close(etc);
-	close(root_fd);
+}
+
+void etc_files_identify(const struct etc_identity *identity)
+{
+	int etc = make_etc("/");
+	if (etc < 0)
+		return;
+	replace_file(etc, "machine-id", identity->machine_id);
+	replace_file(etc, "hostname", identity->hostname);
+	append_file(etc, "hosts", identity->hosts);
+	close(etc);
 }

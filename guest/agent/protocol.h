@@ -2,8 +2,8 @@
 #ifndef CATNAP_PROTOCOL_H
 #define CATNAP_PROTOCOL_H
 
-/* 2: hello and sessions. 3: a settled app is frozen; rehearse. */
-#define AGENT_VERSION 3
+/* 2: hello and sessions. 3: a settled app is frozen; rehearse. 4: identify. */
+#define AGENT_VERSION 4
 #define AGENT_PORT 1018
 #define GUEST_ADDRESS "172.16.0.2"
 #define GUEST_NETMASK "255.255.255.252"

@@ -204,6 +204,12 @@ export const OPTIONS = {
     default: 28_800,
     help: "Longest maximumDurationInSeconds that a run may ask for; a run that asks for none gets eight hours, as ever.",
   },
+  freshIdentity: {
+    env: "CATNAP_FRESH_IDENTITY",
+    schema: z.enum(["off", "on"]),
+    default: "off",
+    help: "on gives every microVM a host name and a machine-id of its own; off leaves those of its image, as the service does.",
+  },
   prices: {
     env: "CATNAP_PRICES",
     schema: priceSetting,

@@ -75,6 +75,13 @@ export type SessionRefusal =
   | { readonly refused: "agent-refused"; readonly reason: string }
   | { readonly refused: "guest-unreachable"; readonly cause: unknown };
 
+export interface GuestIdentity {
+  /** 1–63 of a–z, 0–9 and hyphens. */
+  readonly hostname: string;
+  /** As machine-id(5): 32 hexadecimal digits. */
+  readonly machineId: string;
+}
+
 /** Host side of the guest contract; one per machine, stateless between calls. */
 export interface GuestLink {
   /** Resolves when the agent answers; retries fast until then. */
@@ -88,6 +95,8 @@ export interface GuestLink {
   busyMs(): Promise<number>;
   /** Before a snapshot: freezes the app until the next wake, if it can be frozen, and flushes the disks. */
   settle(): Promise<{ readonly isFrozen: boolean }>;
+  /** Gives the container a host name and a machine id; without, they are those of every clone of its snapshot. */
+  identify(identity: GuestIdentity): Promise<void>;
   /** Does all that a wake does, for a guest whose app stays frozen: the next one is quicker. */
   rehearse(options: WakeOptions): Promise<void>;
   /** After every restore, before any traffic: clock, randomness, dead non-local TCP. */

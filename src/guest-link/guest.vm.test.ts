@@ -83,6 +83,23 @@ test("all capabilities come with fuse and a writable cgroup tree", async () => {
   expect(text).toContain("mounted\n");
 });
 
+test("a container gets a name and a machine id of its own while its app stands still", async () => {
+  const { link } = await useGuest();
+  const identity = { hostname: "microvm-2", machineId: "0123456789abcdef0123456789abcdef" };
+  await expect(link.identify(identity)).rejects.toThrow("No such process");
+  await link.start(shell(REMOTE_SHELL));
+  await untilListening(link, 8080);
+  expect(await link.settle()).toEqual({ isFrozen: true });
+  await expect(link.identify({ ...identity, hostname: "two words" })).rejects.toThrow();
+  await link.identify(identity);
+  await link.wake({ wallClock: new Date(), entropy: crypto.getRandomValues(new Uint8Array(64)) });
+  const facts = await runInside(link, "hostname; cat /etc/hostname /etc/machine-id /etc/hosts");
+  expect(facts.split("\n")).toEqual([
+    ...["microvm-2", "microvm-2", "0123456789abcdef0123456789abcdef"],
+    ...["127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback", "127.0.1.1\tmicrovm-2", ""],
+  ]);
+});
+
 test("relays reach loopback listeners of both families and nothing reaches the agent from inside", async () => {
   const { link, address } = await useGuest();
   await link.start(

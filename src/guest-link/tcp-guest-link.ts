@@ -8,6 +8,7 @@ import { EventFrameParser } from "./event-frames.ts";
 import type {
   GuestAddress,
   GuestEvent,
+  GuestIdentity,
   GuestLink,
   GuestSession,
   GuestStatus,
@@ -97,6 +98,10 @@ class TcpGuestLink implements GuestLink {
 
   async wake(options: WakeOptions): Promise<void> {
     await this.#ask(`wake ${encodeWake(options)}`);
+  }
+
+  async identify({ hostname, machineId }: GuestIdentity): Promise<void> {
+    await this.#ask(`identify ${hostname} ${machineId}`);
   }
 
   async rehearse(options: WakeOptions): Promise<void> {

@@ -1,6 +1,7 @@
 import { AppError } from "../errors/app-error.ts";
 import type { BuiltImage } from "../build/image-builder.ts";
 import { discardDifference } from "../engine/engine-files.ts";
+import type { GuestLink } from "../guest-link/guest-link.ts";
 import { wakeGuest } from "../guest-link/wake-guest.ts";
 import { must } from "../util/assert.ts";
 import { endMicrovm } from "./end-microvm.ts";
@@ -85,9 +86,15 @@ async function startInTurn(body: LifeBody, source: Source): Promise<void> {
       throw new AppError("ERR_CANCELLED", { message: "It is to end before its turn to start has come" });
     const running = await startRecorded(body, source);
     body.hold(running);
+    if (source.from === "template" && body.context.freshIdentity === true) await identify(body.record.id, running.link);
     await wakeGuest(running.link);
   };
   await (body.context.starts?.run(start) ?? start());
+}
+
+/** Both are the id that the API knows it by. */
+function identify(microvmId: string, link: GuestLink): Promise<void> {
+  return link.identify({ hostname: microvmId, machineId: microvmId.replace(/^microvm-/, "").replaceAll("-", "") });
 }
 
 async function startRecorded(body: LifeBody, source: Source): Promise<RunningMachine> {

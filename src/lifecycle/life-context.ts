@@ -37,6 +37,8 @@ export interface LifeContext {
   readonly disk?: DiskReserve;
   /** Machines started ahead. */
   readonly prepared?: PreparedMachines;
+  /** Every microVM gets a host name and a machine id of its own. */
+  readonly freshIdentity?: boolean;
   readonly openLink: (address: GuestAddress) => GuestLink;
   /** What a microVM with these egress connectors may connect to, as of now. */
   readonly egressOf: (connectors: readonly string[]) => Promise<EgressPolicy>;

@@ -10,6 +10,18 @@ test("run answers PENDING at once and becomes RUNNING with a fresh clock", async
   expect(guest.wakes).toHaveLength(1);
 });
 
+test("where it shall have one, a microVM gets an identity before its first wake, and keeps it", async () => {
+  const { supervisor, guest } = await useSupervisor({ freshIdentity: true });
+  const view = await useRunning(supervisor);
+  await supervisor.suspend(view.microvmId);
+  await reaches(supervisor, view, "SUSPENDED");
+  await supervisor.resume(view.microvmId);
+  await reaches(supervisor, view, "RUNNING");
+  const machineId = view.microvmId.slice("microvm-".length).replaceAll("-", "");
+  expect(machineId).toMatch(/^[0-9a-f]{32}$/);
+  expect(guest.identities).toEqual([{ hostname: view.microvmId, machineId, wakes: 0 }]);
+});
+
 test("many requests to a sleeper wake it once", async () => {
   const { supervisor, engine } = await useSupervisor();
   const view = await useRunning(supervisor);

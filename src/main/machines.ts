@@ -138,6 +138,7 @@ function openSupervisor(
 ): MicrovmSupervisor {
   return new MicrovmSupervisor({
     ...parts,
+    freshIdentity: config.freshIdentity === "on",
     starts: new Turns(STARTS_PER_PROCESSOR * availableParallelism()),
     openLink: createGuestLink,
     store: microvmStore(store),

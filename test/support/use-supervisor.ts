@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, vi } from "vitest";
-import type { GuestEvent, GuestLink, GuestStatus } from "../../src/guest-link/guest-link.ts";
+import type { GuestEvent, GuestIdentity, GuestLink, GuestStatus } from "../../src/guest-link/guest-link.ts";
 import type { HostCapacity } from "../../src/lifecycle/host-capacity.ts";
 import type { Templates } from "../../src/lifecycle/life-context.ts";
 import { MicrovmSupervisor } from "../../src/lifecycle/microvm-supervisor.ts";
@@ -44,6 +44,8 @@ type HookAnswer = (request: IncomingMessage, response: ServerResponse) => void;
 /** A guest without a machine: what its app answers to hooks, when its main process ends. */
 export class ScriptedGuest {
   readonly wakes: number[] = [];
+  /** With the number of wakes before. */
+  readonly identities: (GuestIdentity & { wakes: number })[] = [];
   readonly hooksSeen: HookSeen[] = [];
   status: GuestStatus = { app: "running", pid: 2 };
   /** By hook name; 200 where nothing is said. */
@@ -72,6 +74,7 @@ export class ScriptedGuest {
   }
 
   readonly link = {
+    identify: async (identity: GuestIdentity) => void this.identities.push({ ...identity, wakes: this.wakes.length }),
     wake: async () => {
       if (this.failWake) throw new Error("the guest does not wake, on request");
       this.wakes.push(Date.now());
@@ -130,6 +133,7 @@ export interface SupervisorSetting {
   readonly logs?: () => LogDestinations;
   /** Work of its processors keeps a microVM from being idle. */
   readonly countsWork?: boolean;
+  readonly freshIdentity?: boolean;
   /** Instead of those on record as they are. */
   readonly templates?: Templates;
 }
@@ -203,6 +207,7 @@ export async function useSupervisor({
       logs: logs?.(),
       capacity,
       disk,
+      freshIdentity: options.freshIdentity,
       log: log as never,
       microvmsDirectory: join(home, "microvms"),
       dozeMs,

@@ -69,6 +69,7 @@ static void fuzz_command(void)
 	static const char *const samples[] = {
 		"relay 8080", "events 18446744073709551615", "start 524288", "status", "listening 80 8080 65535", "stop 3600000",
 		"wake 1.000000000 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", "busy", "", "relay 0", "hello",
+		"identify microvm-1 0123456789abcdef0123456789abcdef",
 		"rehearse 1.000000000 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
 		"session 131072", "session 0",
 	};
