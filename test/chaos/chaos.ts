@@ -11,6 +11,10 @@ export interface ChaosOptions {
   readonly cycles: number;
   readonly seed: number;
   readonly microvms?: number;
+  /** Between two kills by chance, of the server or of a machine. */
+  readonly meanPauseSeconds?: number;
+  /** Ends it before its time. */
+  readonly signal?: AbortSignal;
   readonly onProgress?: (report: ChaosReport) => void;
 }
 
@@ -29,35 +33,26 @@ export interface ChaosReport {
 
 /** Sleeps short enough that about half of the wakes are from disk. */
 const DOZE_SECONDS = 0.2;
-const MEAN_PAUSE_MS = 4_000;
+const MEAN_PAUSE_SECONDS = 4;
 const MACHINE_KILL_SHARE = 0.15;
 /** The end of a machine excuses the end of its microVM for so long. */
 const EXCUSE_MS = 60_000;
 
 /** Suspends and wakes microVMs while the server and the machines are killed. Throws Broken at the first loss. */
-export async function runChaos({
-  cycles,
-  seed,
-  microvms = 4,
-  onProgress = () => {},
-}: ChaosOptions): Promise<ChaosReport> {
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const server = await newCatnapServer({ CATNAP_DOZE_SECONDS: String(DOZE_SECONDS) });
   try {
     await server.start();
     const place = await buildCounter(server);
-    const chaos = new Chaos({ server, place, cycles, seed, onProgress });
-    return await chaos.run(microvms);
+    return await new Chaos({ server, place, ...options }).run();
   } finally {
     await server.dispose();
   }
 }
 
-interface ChaosParts {
+interface ChaosParts extends ChaosOptions {
   readonly server: CatnapServer;
   readonly place: Place;
-  readonly cycles: number;
-  readonly seed: number;
-  readonly onProgress: (report: ChaosReport) => void;
 }
 
 class Chaos {
@@ -75,8 +70,8 @@ class Chaos {
     this.#random = new Random(parts.seed);
   }
 
-  async run(microvms: number): Promise<ChaosReport> {
-    const clients = Array.from({ length: microvms }, () =>
+  async run(): Promise<ChaosReport> {
+    const clients = Array.from({ length: this.#parts.microvms ?? 4 }, () =>
       this.#live().catch((cause: unknown) => (this.#failure ??= cause)),
     );
     const killer = this.#kill().catch((cause: unknown) => (this.#failure ??= cause));
@@ -87,7 +82,8 @@ class Chaos {
   }
 
   get #isOver(): boolean {
-    return this.#failure !== undefined || this.#counts.cycles >= this.#parts.cycles;
+    const { cycles, signal } = this.#parts;
+    return this.#failure !== undefined || this.#counts.cycles >= cycles || signal?.aborted === true;
   }
 
   /** One microVM after another, each until the end or until its machine is killed. */
@@ -104,13 +100,13 @@ class Chaos {
   }
 
   async #cycle(microvm: CountedMicrovm): Promise<void> {
-    for (let left = Math.floor(this.#random.next() * 3); left >= 0; left--) await this.#ask(microvm);
+    for (let left = Math.floor(this.#random.next() * 3); left > 0; left--) await this.#ask(microvm);
     await microvm.suspend();
     if (this.#random.next() < 0.2) await this.#killDozer(microvm);
     else await setTimeout(this.#random.next() * 3 * DOZE_SECONDS * 1000);
     await this.#ask(microvm);
     this.#counts.cycles++;
-    if (this.#counts.cycles % 10 === 0) this.#parts.onProgress(this.#report());
+    if (this.#counts.cycles % 10 === 0) this.#parts.onProgress?.(this.#report());
   }
 
   async #ask(microvm: CountedMicrovm): Promise<void> {
@@ -135,7 +131,7 @@ class Chaos {
 
   async #kill(): Promise<void> {
     while (!this.#isOver) {
-      await setTimeout(this.#random.next() * 2 * MEAN_PAUSE_MS);
+      await setTimeout(this.#random.next() * 2000 * (this.#parts.meanPauseSeconds ?? MEAN_PAUSE_SECONDS));
       const victims = [...this.#living];
       const victim = victims[Math.floor(this.#random.next() * victims.length)];
       if (victim !== undefined && this.#random.next() < MACHINE_KILL_SHARE) {

@@ -2,16 +2,22 @@ import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { runChaos, type ChaosReport } from "./chaos.ts";
 
-/** ./dev chaos [CYCLES] [--seed N] [--microvms N] [--report FILE] */
+/** ./dev chaos [CYCLES] [--seed N] [--microvms N] [--pause SECONDS] [--report FILE]; Ctrl-C ends it with its report. */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seed: { type: "string" }, microvms: { type: "string" }, report: { type: "string" } },
+  options: {
+    seed: { type: "string" },
+    microvms: { type: "string" },
+    pause: { type: "string" },
+    report: { type: "string" },
+  },
 });
 const cycles = Number(positionals[0] ?? 100);
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
 const microvms = Number(values.microvms ?? 4);
-if (![cycles, seed, microvms].every((number) => Number.isSafeInteger(number) && number >= 0)) {
-  process.stderr.write("usage: ./dev chaos [CYCLES] [--seed N] [--microvms N] [--report FILE]\n");
+const meanPauseSeconds = Number(values.pause ?? 4);
+if (![cycles, seed, microvms, meanPauseSeconds].every((number) => Number.isSafeInteger(number) && number >= 0)) {
+  process.stderr.write("usage: ./dev chaos [CYCLES] [--seed N] [--microvms N] [--pause SECONDS] [--report FILE]\n");
   process.exit(2);
 }
 
@@ -19,7 +25,10 @@ const line = (report: ChaosReport) =>
   `${report.cycles} of ${cycles} cycles, ${report.requests} requests, killed: server ${report.serverKills}, dozing machines ${report.dozerKills}, any machine ${report.machineKills} (${report.endedAsTold} of which ended a running microVM, as they must); ${report.seconds} s`;
 
 process.stdout.write(`seed ${seed}\n`);
-const report = await runChaos({ cycles, seed, microvms, onProgress: (now) => process.stdout.write(`${line(now)}\n`) });
+const stop = new AbortController();
+process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
+const onProgress = (now: ChaosReport) => process.stdout.write(`${line(now)}\n`);
+const report = await runChaos({ cycles, seed, microvms, meanPauseSeconds, signal: stop.signal, onProgress });
 process.stdout.write(`nothing was lost: ${line(report)}\n`);
 if (values.report !== undefined)
   await writeFile(values.report, `${JSON.stringify({ at: new Date().toISOString(), ...report }, null, 2)}\n`);

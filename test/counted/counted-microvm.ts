@@ -89,11 +89,12 @@ export class CountedMicrovm {
 
   async suspend(): Promise<void> {
     const deadline = performance.now() + PATIENCE_MS;
-    while ((await this.state()).state !== "SUSPENDED") {
-      if ((await this.state()).state === "TERMINATED") return;
+    for (;;) {
+      const { state } = await this.state();
+      if (state === "SUSPENDED" || state === "TERMINATED") return;
       if (performance.now() > deadline) throw new Broken(`${this.microvmId} does not fall asleep`);
-      await this.suspendOnce().catch(() => {});
-      await setTimeout(5);
+      if (state === "RUNNING") await this.suspendOnce().catch(() => {});
+      else await setTimeout(10);
     }
   }
 

@@ -4,9 +4,9 @@ import { Builds } from "../support/bad-builds.ts";
 import type { CatnapServer } from "../support/catnap-server.ts";
 import type { Place } from "./counted-microvm.ts";
 
-/** A page that counts in memory and on disk, "3 3", in a container of nothing but busybox. */
+/** A page that counts in memory and on disk, "3 3", in a container of nothing but busybox; no process is started for it. */
 const COUNT =
-  "n=$(($(busybox cat /dev/shm/n 2>/dev/null || echo 0)+1)); echo $n >/dev/shm/n; d=$(($(busybox cat /n 2>/dev/null || echo 0)+1)); echo $d >/n; echo $n $d";
+  "n=0; d=0; read -r n 2>/dev/null </dev/shm/n; read -r d 2>/dev/null </n; n=$((n+1)); d=$((d+1)); echo $n >/dev/shm/n; echo $d >/n; echo $n $d";
 
 const COUNTER_ARCHIVE = `
 z.write("busybox")
