@@ -32,6 +32,9 @@ interface ExchangeServerOptions {
 
 type Answered = "answered" | Refusal;
 
+/** Nothing has been read of its body. */
+type Checked = Omit<Exchange, "body">;
+
 interface Entered {
   readonly life: MicrovmLife;
   readonly leave: () => void;
@@ -96,13 +99,13 @@ export class ExchangeServer {
       return "answered";
     }
     if (client.path.startsWith(OWN_PATHS)) return pages.answer(client, head);
-    const exchange = { client, head, body: undefined, origin };
+    const exchange = { client, head, origin };
     const destination = resolveDestination(head, context);
     if (!(destination instanceof Promise)) return this.#admit(exchange, record, destination);
     return destination.then((resolved) => this.#admit(exchange, record, resolved));
   }
 
-  #admit(exchange: Exchange, record: ExchangeRecord, destination: Destination | Refusal): Answered | Promise<Answered> {
+  #admit(exchange: Checked, record: ExchangeRecord, destination: Destination | Refusal): Answered | Promise<Answered> {
     if ("refused" in destination) return destination;
     record.microvmId = destination.target.microvmId;
     record.port = destination.port;
@@ -114,7 +117,7 @@ export class ExchangeServer {
 
   async #passWithin(
     limits: MicrovmLimits,
-    exchange: Exchange,
+    exchange: Checked,
     passing: { record: ExchangeRecord; destination: Destination },
   ): Promise<Answered> {
     const admission = await limits.admit(passing.destination.target.microvmId);
@@ -127,21 +130,20 @@ export class ExchangeServer {
   }
 
   #pass(
-    exchange: Exchange,
+    { client, head, origin }: Checked,
     {
       record,
       destination,
       admission,
     }: { record: ExchangeRecord; destination: Destination; admission?: Admission | undefined },
   ): Promise<Answered> {
-    const { client, head } = exchange;
     const { target, port } = destination;
-    if (destination.isShell) return this.#openShell(exchange, target);
+    if (destination.isShell) return this.#openShell({ client, head, origin, body: undefined }, target);
     const activity = new Activity(target, admission?.throttle);
     record.activity = activity;
     const hasTrailers = head.body === "chunked";
     record.body = head.body === "none" ? undefined : new RequestBody(client, activity, { hasTrailers });
-    return this.#forward({ ...exchange, body: record.body }, { target, port, activity });
+    return this.#forward({ client, head, origin, body: record.body }, { target, port, activity });
   }
 
   async #forward(

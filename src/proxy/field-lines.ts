@@ -30,7 +30,9 @@ export function fieldLines(fields: readonly string[]): string {
 
 /** Whether a list of options, as in Connection, has this one. */
 export function hasOption(list: string, option: string): boolean {
-  return list !== "" && list.split(",").some((item) => item.trim().toLowerCase() === option);
+  if (list.length < option.length) return false;
+  if (!list.includes(",")) return list.toLowerCase() === option;
+  return list.split(",").some((item) => item.trim().toLowerCase() === option);
 }
 
 function trimmed(text: string, from: number, to: number): string {

@@ -4,6 +4,7 @@ import type { ClientExchange } from "./client-exchange.ts";
 import type { RequestHead } from "./request-head.ts";
 
 const REQUEST_ID = "x-amzn-requestid";
+const CONNECTION = "connection";
 const PROXY_PREFIX = "x-aws-proxy-";
 
 /** Fields of one connection, not of the message (RFC 9110, 7.6.1); framing is written anew on each side. */
@@ -29,7 +30,7 @@ const NOT_IN_TRAILERS = new Set([
   REQUEST_ID,
 ]);
 
-/** Methods whose requests node writes without a body unless told of one. */
+/** Methods whose requests have no body unless they say so. */
 const BODYLESS_METHODS = new Set(["GET", "HEAD", "DELETE", "OPTIONS"]);
 
 /** The header fields the application gets, in the order and spelling of the client (contract 6.1). */
@@ -69,11 +70,14 @@ export function requestHeaders(client: ClientExchange, head: RequestHead): strin
 export function responseHeaders(rawHeaders: readonly string[], requestId: string): string[] {
   const dropped = connectionOptions(rawHeaders);
   const kept: string[] = [];
-  eachHeader(rawHeaders, (name, value, lower) => {
-    if (HOP_BY_HOP.has(lower) || lower === REQUEST_ID || dropped?.has(lower)) return;
-    if (lower === "set-cookie" && setsCookie(value)) return;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? "";
+    const value = rawHeaders[i + 1] ?? "";
+    const lower = name.toLowerCase();
+    if (HOP_BY_HOP.has(lower) || lower === REQUEST_ID || dropped?.has(lower) === true) continue;
+    if (lower === "set-cookie" && setsCookie(value)) continue;
     kept.push(name, value);
-  });
+  }
   kept.push(REQUEST_ID, requestId);
   return kept;
 }
@@ -81,27 +85,24 @@ export function responseHeaders(rawHeaders: readonly string[], requestId: string
 /** Trailer fields, without those that would change how the message is read. */
 export function trailerFields(rawTrailers: readonly string[]): string[] {
   const kept: string[] = [];
-  eachHeader(rawTrailers, (name, value, lower) => {
-    if (!NOT_IN_TRAILERS.has(lower) && !lower.startsWith(PROXY_PREFIX)) kept.push(name, value);
-  });
+  for (let i = 0; i + 1 < rawTrailers.length; i += 2) {
+    const name = rawTrailers[i] ?? "";
+    const lower = name.toLowerCase();
+    if (!NOT_IN_TRAILERS.has(lower) && !lower.startsWith(PROXY_PREFIX)) kept.push(name, rawTrailers[i + 1] ?? "");
+  }
   return kept;
 }
 
 /** Further names that the Connection fields declare to be of this connection only. */
 function connectionOptions(rawHeaders: readonly string[]): Set<string> | undefined {
   let names: Set<string> | undefined;
-  eachHeader(rawHeaders, (_name, value, lower) => {
-    if (lower !== "connection" || value === "keep-alive") return;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? "";
+    const value = rawHeaders[i + 1] ?? "";
+    if (name.length !== CONNECTION.length || value === "keep-alive" || name.toLowerCase() !== CONNECTION) continue;
     names ??= new Set();
     for (const option of value.split(",")) names.add(option.trim().toLowerCase());
-  });
+  }
   names?.delete("content-length"); // an application may not make us forget where its answer ends
   return names;
-}
-
-function eachHeader(raw: readonly string[], visit: (name: string, value: string, lower: string) => void): void {
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i] ?? "";
-    visit(name, raw[i + 1] ?? "", name.toLowerCase());
-  }
 }

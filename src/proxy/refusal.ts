@@ -119,7 +119,7 @@ export function sendRefusal(
   client.reply({ status, headers: { ...headers, ...moreHeaders }, body });
 }
 
-/** A refusal as raw bytes, for connections that node's HTTP server gave up on. */
+/** A refusal as raw bytes, for what is no request. */
 export function rawRefusal(refusal: Refusal, requestId: string): string {
   const { status, headers, body } = refusalMessage(refusal, requestId);
   const lines = Object.entries({ ...headers, connection: "close" }).map(([name, value]) => `${name}: ${value}`);

@@ -57,86 +57,94 @@ export function readRequestHead(request: RawRequest): RequestHead | Refusal {
     return malformed("a WebSocket handshake needs GET with Upgrade and Connection");
   const access = accessOf(headers, request.isUpgrade);
   if ("refused" in access) return access;
-  const name = hostOfHeader(host);
+  const serverName = plainName(request.serverName);
+  const name = host === serverName ? host : hostOfHeader(host);
   const isH2Forced = headers.forceH2.length === 1 && headers.forceH2[0]?.toLowerCase() === "true";
   return {
-    ...access,
+    token: access.token,
+    isCookie: access.isCookie,
+    port: access.port,
+    namedPort: access.namedPort,
+    subprotocols: access.subprotocols,
     body,
     isH2Forced,
     isOwnOrigin: !access.isCookie || comesFromItself(request, headers, host),
-    host: name !== undefined && name === plainName(request.serverName) ? name : undefined,
+    host: name !== undefined && name === serverName ? name : undefined,
   };
 }
 
 interface CollectedHeaders {
-  readonly host: string[];
-  readonly token: string[];
-  readonly port: string[];
-  readonly subprotocols: string[];
-  readonly contentLength: string[];
-  readonly transferEncoding: string[];
-  readonly forceH2: string[];
-  readonly cookie: string[];
-  readonly origin: string[];
-  readonly fetchSite: string[];
-  readonly fetchTarget: string[];
+  host: readonly string[];
+  token: readonly string[];
+  port: readonly string[];
+  subprotocols: readonly string[];
+  contentLength: readonly string[];
+  transferEncoding: readonly string[];
+  forceH2: readonly string[];
+  cookie: readonly string[];
+  origin: readonly string[];
+  fetchSite: readonly string[];
+  fetchTarget: readonly string[];
   isWebSocket: boolean;
 }
 
+/** Most requests have few of them. */
+const NONE: readonly string[] = [];
+
 function collect(rawHeaders: readonly string[]): CollectedHeaders | Refusal {
   const found: CollectedHeaders = {
-    host: [],
-    token: [],
-    port: [],
-    subprotocols: [],
-    contentLength: [],
-    transferEncoding: [],
-    forceH2: [],
-    cookie: [],
-    origin: [],
-    fetchSite: [],
-    fetchTarget: [],
+    host: NONE,
+    token: NONE,
+    port: NONE,
+    subprotocols: NONE,
+    contentLength: NONE,
+    transferEncoding: NONE,
+    forceH2: NONE,
+    cookie: NONE,
+    origin: NONE,
+    fetchSite: NONE,
+    fetchTarget: NONE,
     isWebSocket: false,
   };
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const value = rawHeaders[i + 1] ?? "";
     switch (rawHeaders[i]?.toLowerCase()) {
       case "host":
-        found.host.push(value);
+        found.host = [...found.host, value];
         break;
       case "x-aws-proxy-auth":
-        found.token.push(value);
+        found.token = [...found.token, value];
         break;
       case "x-aws-proxy-port":
-        found.port.push(value);
+        found.port = [...found.port, value];
         break;
       case "x-aws-proxy-force-h2":
-        found.forceH2.push(value);
+        found.forceH2 = [...found.forceH2, value];
         break;
       case "cookie":
-        found.cookie.push(value);
+        found.cookie = [...found.cookie, value];
         break;
       case "origin":
-        found.origin.push(value);
+        found.origin = [...found.origin, value];
         break;
       case "sec-fetch-site":
-        found.fetchSite.push(value);
+        found.fetchSite = [...found.fetchSite, value];
         break;
       case "sec-fetch-mode":
       case "sec-fetch-dest":
-        found.fetchTarget.push(value);
+        found.fetchTarget = [...found.fetchTarget, value];
         break;
       case "sec-websocket-protocol":
-        found.subprotocols.push(value);
+        found.subprotocols = [...found.subprotocols, value];
         break;
       case "sec-websocket-key":
         found.isWebSocket = true;
         break;
       case "content-length":
-        found.contentLength.push(value);
+        found.contentLength = [...found.contentLength, value];
         break;
       case "transfer-encoding":
-        found.transferEncoding.push(value);
+        found.transferEncoding = [...found.transferEncoding, value];
         break;
       case "connection":
         if (value.split(",").some((name) => NEVER_HOP_BY_HOP.has(name.trim().toLowerCase()))) {
@@ -205,7 +213,8 @@ function isOriginForm({ method, url }: RawRequest): boolean {
 }
 
 function plainName(name: string | undefined): string | undefined {
-  return name?.toLowerCase().replace(/\.$/, "");
+  const lower = name?.toLowerCase();
+  return lower?.endsWith(".") === true ? lower.slice(0, -1) : lower;
 }
 
 function single(values: readonly string[]): string | undefined {

@@ -11,11 +11,14 @@ export interface OfferedSubprotocols {
   readonly application: readonly string[];
 }
 
+const NONE: OfferedSubprotocols = { hasMarker: false, tokens: [], ports: [], application: [] };
+
 /** What the proxy answers when the application chooses none. */
 export const MARKER_SUBPROTOCOL = MARKER;
 
 /** Reads all Sec-WebSocket-Protocol values of a request. */
 export function parseSubprotocols(values: readonly string[]): OfferedSubprotocols {
+  if (values.length === 0) return NONE;
   const offered = values.flatMap((value) => value.split(",").map((item) => item.trim())).filter((item) => item !== "");
   const isOurs = (item: string) => item === MARKER || item.startsWith(TOKEN_PREFIX) || item.startsWith(PORT_PREFIX);
   return {
