@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { settingsHelp } from "../config/settings-page.ts";
 import { OPTIONS } from "../config/options.ts";
 import { AppError } from "../errors/app-error.ts";
 import { doctor } from "./doctor.ts";
@@ -23,7 +24,12 @@ const run =
     process.exitCode = await command(options);
   };
 
-program.command("up").description("start the server").option("-d, --detach", "return once it is up").action(run(up));
+program
+  .command("up")
+  .description("start the server")
+  .option("-d, --detach", "return once it is up")
+  .addHelpText("after", settingsHelp)
+  .action(run(up));
 program.command("down").description("put every running microVM to sleep and stop the server").action(run(down));
 program
   .command("env")

@@ -7,8 +7,8 @@ import { priceSetting } from "./price-setting.ts";
 import { quotaSetting } from "./quota-setting.ts";
 
 /**
- * Every setting of the server, once: its environment variable, default, and one-line help. Flags, `catnap up --help`
- * and docs/configuration.md are made from this table; nothing else reads `process.env`.
+ * Every setting of the server, once: its environment variable, default, and one-line help. `catnap up --help` and
+ * docs/configuration.md are made from this table; nothing else reads `process.env`.
  */
 export const OPTIONS = {
   home: {
