@@ -14,8 +14,7 @@ export interface CatnapServer {
   readonly clientEnv: () => Record<string, string>;
   /** What a command of the command line prints. */
   readonly catnap: (...args: string[]) => Promise<string>;
-  /** Settings given here hold from then on. */
-  readonly start: (settings?: Record<string, string>) => Promise<void>;
+  readonly start: () => Promise<void>;
   /** `kill -9` of the server process; its microVMs run on. */
   readonly crash: () => Promise<void>;
   /** The same to a server so many milliseconds into its start; call it when none runs. */
@@ -42,7 +41,7 @@ export async function offlineEnvironment(): Promise<Record<string, string>> {
 
 export async function newCatnapServer(settings: Record<string, string> = {}): Promise<CatnapServer> {
   const home = settings["CATNAP_HOME"] ?? (await mkdtemp(join(tmpdir(), `catnap-${randomBytes(2).toString("hex")}-`)));
-  const env: Record<string, string> = {
+  const env = {
     ...(await offlineEnvironment()),
     CATNAP_HOME: home,
     CATNAP_API_PORT: "0",
@@ -55,8 +54,7 @@ export async function newCatnapServer(settings: Record<string, string> = {}): Pr
     home,
     catnap,
     clientEnv: () => ({ ...clientEnv, AWS_PAGER: "" }),
-    async start(more = {}) {
-      Object.assign(env, more);
+    async start() {
       await catnap("up", "--detach");
       clientEnv = JSON.parse(await catnap("env", "--json")) as Record<string, string>;
     },

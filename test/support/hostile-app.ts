@@ -20,7 +20,7 @@ import { mustRun, PROJECT } from "./project.ts";
 
 const PORT = 8080;
 const SMALL = ["--resources", '[{"minimumMemoryInMiB":512}]'];
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 240_000;
 
 /** The app alone in a container: /hostile. */
 const ARCHIVE = `
@@ -100,6 +100,7 @@ export class HostileMicrovm {
   becomes(wanted: string): Promise<string> {
     return eventually<string>(`the microVM is ${wanted}`, LIMIT_MS, async () => {
       const { state, reason } = await this.view();
+      if (state !== wanted && state === "TERMINATED") throw new Error(`it has ended: ${reason}`);
       return state === wanted ? { done: reason } : { saw: state };
     });
   }

@@ -136,7 +136,7 @@ static int close_listener(void)
 /* What no agent says, another thing to each connection. */
 static void misbehave(int fd, int turn)
 {
-	switch (turn % 4) {
+	switch (turn % 3) {
 	case 0:
 		for (;;) {
 			getrandom(block, sizeof(block), 0);
