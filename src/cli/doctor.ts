@@ -1,9 +1,10 @@
-import { access, constants, readFile, statfs } from "node:fs/promises";
+import { access, constants, readFile, stat, statfs } from "node:fs/promises";
 import { lookup } from "node:dns/promises";
 import { delimiter, join } from "node:path";
 import { loadConfig } from "../config/load-config.ts";
 import { searchPath } from "../config/search-path.ts";
 import { homePaths } from "../config/paths.ts";
+import type { EngineReport } from "../model/engine-report.ts";
 import { readServerInfo } from "./server-process.ts";
 
 export interface Finding {
@@ -40,6 +41,7 @@ export async function doctor(options: { json?: boolean }): Promise<number> {
       checkDisk(config.home),
       checkKvm(),
       checkServer(config.home),
+      checkEngine(homePaths(config.home).engineReport),
     ])
   ).flat();
   if (options.json === true) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
@@ -143,6 +145,25 @@ async function checkServer(home: string): Promise<Finding> {
     ok: true,
     detail: info === undefined ? "not running (catnap up)" : `running, ${info.acceleration}, ${info.apiUrl}`,
   };
+}
+
+/** Never a fault: nothing is lost by a changed engine, but images are snapshotted again, which takes a while. */
+async function checkEngine(file: string): Promise<Finding> {
+  const text = await readFile(file, "utf8").catch(() => undefined);
+  if (text === undefined) return { what: "engine", ok: true, detail: "none used yet" };
+  const { engine, hostFiles, uses } = JSON.parse(text) as EngineReport;
+  const total = (name: "images" | "microvms", but?: string) =>
+    Object.entries(uses).reduce((sum, [fingerprint, use]) => sum + (fingerprint === but ? 0 : use[name]), 0);
+  const changed: string[] = [];
+  for (const { path, bytes, modifiedMs } of hostFiles) {
+    const now = await stat(path).catch(() => undefined);
+    if (now?.size !== bytes || now.mtimeMs !== modifiedMs) changed.push(path);
+  }
+  const detail =
+    changed.length > 0
+      ? `changed since the last start (${changed.join(", ")}): the next start snapshots ${total("images")} image versions again; ${total("microvms")} microVMs keep the engine they have`
+      : `${engine}; ${total("microvms", engine)} microVMs and ${total("images", engine)} image versions are of former ones, which are kept`;
+  return { what: "engine", ok: true, detail };
 }
 
 function isAccessible(path: string, mode: number): Promise<boolean> {

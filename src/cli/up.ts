@@ -49,10 +49,25 @@ function report(info: ServerInfo, home: string): void {
       `  AWS API    ${info.apiUrl}`,
       `  endpoints  https://*.lambda-microvm.${info.region}.${info.domain}${port}`,
       `  state      ${home}`,
+      ...engineLines(info),
       `Next: eval "$(catnap env)", then use the AWS CLI or any SDK.`,
       "",
     ].join("\n"),
   );
+}
+
+/** What became of a changed QEMU, kernel or guest agent. */
+function engineLines({ renewing = 0, onFormerEngines = 0 }: Partial<ServerInfo>): string[] {
+  return [
+    ...(renewing > 0
+      ? [
+          `  engine     has changed: snapshots of ${renewing} image versions are made again in the background, without a build`,
+        ]
+      : []),
+    ...(onFormerEngines > 0
+      ? [`  engine     ${onFormerEngines} microVMs go on with the one they were started with, which is kept for them`]
+      : []),
+  ];
 }
 
 async function logSize(file: string): Promise<number> {

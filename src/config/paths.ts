@@ -21,6 +21,7 @@ export interface HomePaths {
   readonly jailRoot: string;
   /** Monitors, kernels and agents that snapshots were made with. */
   readonly engines: string;
+  readonly engineReport: string;
   readonly buildWork: string;
   readonly containerStorage: string;
   readonly log: string;
@@ -44,6 +45,7 @@ export function homePaths(home: string): HomePaths {
     preparedMachines: join(home, "prepared"),
     jailRoot: join(home, "empty"),
     engines: join(home, "engines"),
+    engineReport: join(home, "engines.json"),
     buildWork: join(home, "builds"),
     containerStorage: join(home, "containers"),
     log: join(home, "catnap.log"),

@@ -10,6 +10,8 @@ export interface EngineCapabilities {
   readonly acceleration: "kvm" | "tcg";
   /** Changes with everything that a snapshot holds or depends on: monitor, firmware, kernel, guest agent, machine type. */
   readonly fingerprint: string;
+  /** Files of the host that the fingerprint was made of. */
+  readonly hostFiles: readonly string[];
   readonly architecture: "X86_64" | "ARM_64";
   /** False where control groups are not ours to make: machines share memory and processors without bounds there. */
   readonly boundsMachines: boolean;

@@ -14,6 +14,8 @@ import { sweepTemplates, type EnginesInUse } from "./sweep-templates.ts";
 export interface TemplateKeeperOptions extends ImageWork {
   readonly engine: Pick<Engine, "capabilities" | "canLoad" | "keepOnly">;
   readonly hostId: string;
+  /** Told what needs which engine, whenever it was counted. */
+  readonly onCounted?: (uses: EnginesInUse) => Promise<void>;
 }
 
 /** What somebody waits for: a run goes first, but not all of them at once. */
@@ -83,6 +85,7 @@ export class TemplateKeeper implements Templates {
     );
     // Somebody who is about to start from a template may still need its engine.
     if (!this.#leased.isAny) await engine.keepOnly(new Set(uses.keys()));
+    await this.#options.onCounted?.(uses);
     return uses;
   }
 

@@ -22,6 +22,7 @@ import { Turns } from "../util/turns.ts";
 import type { Access } from "./access.ts";
 import { openMetadata } from "./guest-services.ts";
 import { openArtifactObjects } from "./artifact-objects.ts";
+import { openEngineReport } from "./engine-report.ts";
 import type { House } from "./house.ts";
 import { openMetering, type Metering } from "./metering.ts";
 import { watchDisk } from "./watch-disk.ts";
@@ -61,7 +62,7 @@ export async function openMachines(
   const egressOf = createEgressResolver({ store: house.store, subnets: config.subnets });
   const builder = await openBuilder(house, { engine, slots, disk });
   const parts = { engine, slots, prepared, egressOf, logs, builder, disk };
-  const templates = openTemplates(house, parts);
+  const templates = await openTemplates(house, parts);
   const supervisor: MicrovmSupervisor = openSupervisor(house, {
     ...parts,
     templates,
@@ -171,13 +172,17 @@ async function openBuilder(
   });
 }
 
-function openTemplates({ paths, log, store, cleanup }: House, { prepared, ...parts }: Parts): TemplateKeeper {
+async function openTemplates(
+  { paths, log, store, cleanup }: House,
+  { prepared, ...parts }: Parts,
+): Promise<TemplateKeeper> {
   const templates = new TemplateKeeper({
     ...parts,
     store,
     paths,
     hostId: hostname(),
     releaseTemplate: (buildId) => prepared.release(buildId),
+    onCounted: await openEngineReport(paths.engineReport, parts.engine.capabilities),
     log,
     now: Date.now,
   });

@@ -45,6 +45,10 @@ async function open(house: House): Promise<RunningServer> {
   endpointPort = endpoints.port;
   const api = await openApi(house, machines, { access, tokens: endpoints.tokens, lastPorts });
   await machines.builds.recover();
+  const engine = machines.engine.capabilities;
+  const uses = await machines.templates.sweep();
+  const former = [...uses].filter(([fingerprint]) => fingerprint !== engine.fingerprint);
+  const onFormerEngines = former.reduce((sum, [, { microvms }]) => sum + microvms, 0);
   const renewing = await machines.templates.start();
   const { region, accountId, domain, bind } = house.config;
   const info: ServerInfo = {
@@ -56,8 +60,9 @@ async function open(house: House): Promise<RunningServer> {
     domain,
     caBundle: endpoints.caBundle,
     credentials: access.bootstrapKey.file,
-    acceleration: machines.engine.capabilities.acceleration,
+    acceleration: engine.acceleration,
     renewing,
+    onFormerEngines,
   };
   // In one piece: the command that started this server is reading it.
   await writeFileDurably(paths.serverInfo, `${JSON.stringify(info, null, 2)}\n`, 0o600);
@@ -68,6 +73,7 @@ async function open(house: House): Promise<RunningServer> {
       await machines.builds.stop();
       await machines.templates.stop();
       await machines.supervisor.goDown();
+      await machines.templates.sweep().catch((err: unknown) => log.warn({ err }, "old templates could not be removed"));
       for (const error of await cleanup.run()) log.warn({ err: error }, "a part did not end cleanly");
       log.info("Catnap is down");
     },

@@ -11,4 +11,6 @@ export interface ServerInfo {
   readonly acceleration: string;
   /** Images that it has snapshotted again since it started, because the engine of the host has changed. */
   readonly renewing: number;
+  /** MicroVMs that go on with the engine they were started with, which is another one. */
+  readonly onFormerEngines: number;
 }

@@ -1,4 +1,15 @@
-import { appendFile, copyFile, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink } from "node:fs/promises";
+import {
+  appendFile,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { GetMicrovmImageVersionCommand } from "@aws-sdk/client-lambda-microvms";
@@ -13,22 +24,21 @@ import { mustRun } from "../support/project.ts";
 const LIMIT_MS = 180_000;
 const PROGRAM = process.arch === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64";
 
-/** A place on the server's path before the host's own, empty until another build of QEMU is put there. */
+/** A QEMU installed before the host's own on the server's path, and upgraded as a package manager does: by a rename. */
 async function useUpgradableHost() {
   const prefix = await mkdtemp(join(tmpdir(), "catnap-qemu-"));
   onTestFinished(() => rm(prefix, { recursive: true, force: true }));
-  const upgraded = join(prefix, "bin", PROGRAM);
-  return {
-    path: `${prefix}/bin:${process.env["PATH"] ?? ""}`,
-    async upgrade() {
-      const installed = (await mustRun("sh", ["-c", `realpath $(command -v ${PROGRAM})`])).trim();
-      await mkdir(dirname(upgraded), { recursive: true });
-      await copyFile(installed, upgraded);
-      await appendFile(upgraded, "another build");
-      for (const folder of ["lib", "share"])
-        await symlink(join(dirname(dirname(installed)), folder), join(prefix, folder));
-    },
+  const installed = (await mustRun("sh", ["-c", `realpath $(command -v ${PROGRAM})`])).trim();
+  const program = join(prefix, "bin", PROGRAM);
+  const install = async (difference: string) => {
+    await copyFile(installed, `${program}.new`);
+    await appendFile(`${program}.new`, difference);
+    await rename(`${program}.new`, program);
   };
+  await mkdir(dirname(program));
+  await install("");
+  for (const folder of ["lib", "share"]) await symlink(join(dirname(dirname(installed)), folder), join(prefix, folder));
+  return { path: `${prefix}/bin:${process.env["PATH"] ?? ""}`, upgrade: () => install("another build") };
 }
 
 async function useServer() {
@@ -72,6 +82,9 @@ test("after QEMU was upgraded sleepers go on with the old one, new microVMs run 
   const before = await world.version();
   await server.down();
   await world.upgrade();
+  expect(await server.doctor()).toMatch(
+    /changed since the last start .*: the next start snapshots 1 image.* 2 microVMs keep/,
+  );
   await server.start();
   expect(before).toMatchObject({ state: "SUCCESSFUL", status: "ACTIVE" });
   expect(await world.version()).toEqual(before);

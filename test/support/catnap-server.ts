@@ -20,6 +20,8 @@ export interface CatnapServer {
   /** The same to a server so many milliseconds into its start; call it when none runs. */
   readonly crashWhileStarting: (afterMs: number) => Promise<void>;
   readonly down: () => Promise<void>;
+  /** What `catnap doctor` says. */
+  readonly doctor: () => Promise<string>;
   /** Ends the server, then removes everything it made. */
   readonly dispose: () => Promise<void>;
 }
@@ -70,6 +72,7 @@ export async function newCatnapServer(settings: Record<string, string> = {}): Pr
       await killAndWait(pid);
       await starting; // whatever it says
     },
+    doctor: async () => (await runProgram(CATNAP, ["doctor"], { env })).stdout,
     down: async () => void (await catnap("down")),
     async dispose() {
       await runProgram(CATNAP, ["up", "--detach"], { env }); // a crashed server's machines are found and ended by the next one

@@ -21,6 +21,7 @@ export class MemoryEngine implements Engine {
   capabilities: EngineCapabilities = {
     acceleration: "tcg",
     fingerprint: "test",
+    hostFiles: [],
     architecture: "X86_64",
     boundsMachines: false,
   };

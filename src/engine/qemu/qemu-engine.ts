@@ -62,11 +62,13 @@ export async function openQemuEngine(options: QemuEngineOptions): Promise<Engine
   const { guest } = options;
   const program = await findProgram(process.arch === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64");
   const acceleration = await chooseAcceleration(options.acceleration, probeBoot(program, guest));
-  const shelf = await EngineShelf.open(options.engines, await describeHost(program, acceleration, guest));
+  const host = await describeHost(program, acceleration, guest);
+  const shelf = await EngineShelf.open(options.engines, host);
   const groups = await openControlGroups();
   const capabilities: EngineCapabilities = {
     acceleration,
     fingerprint: shelf.current.fingerprint,
+    hostFiles: host.parts.map(({ from }) => from),
     architecture: process.arch === "arm64" ? "ARM_64" : "X86_64",
     boundsMachines: groups.isAvailable,
   };
