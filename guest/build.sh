@@ -146,7 +146,8 @@ build_native() {
   if [[ -f $out/vmm-launch && $(cat "$stamp" 2>/dev/null) == "$recipe" ]]; then return; fi
   gcc "${flags[@]}" -static "$source/vmm-launch.c" -o "$work/vmm-launch"
   gcc "${flags[@]}" -shared -fPIC "$source/read-only-memory.c" -o "$work/read-only-memory.so" -ldl
-  mv "$work/vmm-launch" "$work/read-only-memory.so" "$out/"
+  gcc "${flags[@]}" -O2 -static "$source/sparse-sum.c" -o "$work/sparse-sum"
+  mv "$work/vmm-launch" "$work/read-only-memory.so" "$work/sparse-sum" "$out/"
   # without a time stamp counter there is nothing to measure
   if [[ $kernel_file == vmlinux ]]; then
     gcc "${flags[@]}" -static "$source/tsc-khz.c" -o "$work/tsc-khz"

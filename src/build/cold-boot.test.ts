@@ -64,6 +64,7 @@ function fakeGuest(world: World) {
       await note("snapshot");
       return { directory, shape, fingerprint: "f" };
     },
+    seal: async (template) => template,
   };
   return { done, note, link: link as GuestLink, engine: engine as Engine };
 }

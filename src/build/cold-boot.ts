@@ -72,7 +72,8 @@ export async function bootAndSnapshot(tools: BootTools, request: BootRequest): P
     await becomeReady({ ...tools, signal }, request, { link, output });
     const { isFrozen } = await link.settle();
     await output.stop();
-    const template = await engine.snapshot(machine, request.directory, shape);
+    const snapshot = await engine.snapshot(machine, request.directory, shape);
+    const template = await engine.seal(snapshot, request.rootfs);
     return { template, isFrozen, outputOffset: output.offset };
   } finally {
     await cleanup.run();

@@ -7,6 +7,9 @@ import { ENGINE_FILES } from "./engine.ts";
  * suspend left unfinished goes too.
  */
 export async function discardDifference(directory: string): Promise<void> {
-  const names = [ENGINE_FILES.changedPages, ENGINE_FILES.devices].flatMap((name) => [name, `${name}.new`]);
+  const names = [ENGINE_FILES.changedPages, ENGINE_FILES.devices, ENGINE_FILES.upperSeal].flatMap((name) => [
+    name,
+    `${name}.new`,
+  ]);
   await Promise.all(names.map((name) => rm(join(directory, name), { force: true })));
 }

@@ -4,6 +4,7 @@
  *
  * Memory, disk and device state of a template are read-only files shared by all; a clone owns only what it changed.
  */
+import type { FileSeal } from "./sealed-files.ts";
 
 export interface EngineCapabilities {
   /** "kvm" or "tcg" with qemu; chosen by a timed probe, never by the existence of a device file. */
@@ -38,6 +39,14 @@ export interface TemplateFiles {
   readonly directory: string;
   readonly shape: MachineShape;
   readonly fingerprint: string;
+  /** Of what its machines read; templates of before have none. */
+  readonly seals?: TemplateSeals;
+}
+
+export interface TemplateSeals {
+  readonly memory: FileSeal;
+  readonly upper: FileSeal;
+  readonly rootfs: FileSeal;
 }
 
 /** File names inside a template directory and a microVM directory. */
@@ -48,6 +57,8 @@ export const ENGINE_FILES = {
   upper: "disk.upper",
   changedPages: "memory.diff",
   devices: "device.state",
+  /** Checksum of a sleeper's disk. */
+  upperSeal: "disk.seal",
   /** Of a template or a microVM: what a machine of it read of the template, as a hint to the next. */
   workingSet: "memory.touched",
 } as const;
@@ -159,6 +170,13 @@ export interface Engine {
    * kept as long as `keepOnly` names it.
    */
   canLoad(template: TemplateFiles): Promise<boolean>;
+  /** Seals a template and the root file system that its machines have: what is damaged later is found. */
+  seal(template: TemplateFiles, rootfs: string): Promise<TemplateFiles>;
+  /**
+   * Files of a template, or its root file system, that are not as they were sealed: as far as can be told at once, or,
+   * `fromDisk`, by reading all of them.
+   */
+  damagedFiles(template: TemplateFiles, rootfs: string, options?: { fromDisk: boolean }): Promise<string[]>;
   /** Forgets the engines that no template of these fingerprints needs. */
   keepOnly(fingerprints: ReadonlySet<string>): Promise<void>;
   /** Ends every monitor process that works in `directory` or below, except the given ones. */

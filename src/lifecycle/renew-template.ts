@@ -10,7 +10,7 @@ export const RENEWED = /^\d+$/;
 
 export interface RenewalRequest {
   readonly buildId: string;
-  /** First line of what the build's log gets. */
+  /** For the build's log. */
   readonly why: string;
   readonly signal: AbortSignal;
 }
@@ -25,7 +25,14 @@ export async function renewTemplate(work: ImageWork, { buildId, why, signal }: R
   if (build?.state !== "SUCCESSFUL" || build.template_json === null) return;
   const asked = await buildRequest(work, build);
   const directory = await newDirectory(buildDirectory(work.paths, buildId));
-  const logged = await openBuildLog(work, { ...asked, request: { ...asked.request, preface: why, directory } });
+  const logged = await openBuildLog(work, {
+    ...asked,
+    request: {
+      ...asked.request,
+      preface: `snapshotted again from the kept root file system, without a container build: ${why}`,
+      directory,
+    },
+  });
   try {
     const image = JSON.parse(build.template_json) as BuiltImage;
     const renewed = await work.builder.renew(logged.request, image, signal);

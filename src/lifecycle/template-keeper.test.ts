@@ -111,7 +111,9 @@ test("runs of an image that nothing here loads wait until it is snapshotted agai
   const leases = await Promise.all([1, 2, 3].map(() => keeper.lease(buildId, FOREVER)));
   expect(leases.map(({ image }) => image.template.fingerprint)).toEqual(["newer", "newer", "newer"]);
   expect(builder.requests).toHaveLength(2); // the build's own, and one
-  expect(builder.requests[1]).toMatchObject({ preface: expect.stringMatching(/^the engine of this host has changed/) });
+  expect(builder.requests[1]).toMatchObject({
+    preface: expect.stringMatching(/^snapshotted again .*: the engine of this host has changed$/),
+  });
 });
 
 test("a run that is not wanted any more does not wait; the snapshot is made all the same", async () => {
@@ -131,11 +133,35 @@ test("a snapshot that cannot be made again leaves the old one, says why, and is 
   builder.next = async () => {
     throw new Error("the app did not start");
   };
-  await expect(keeper.lease(buildId, FOREVER)).rejects.toThrow(/making it again failed: the app did not start$/);
+  await expect(keeper.lease(buildId, FOREVER)).rejects.toThrow(
+    /^The image has to be snapshotted again \(the engine .*\), which failed: the app did not start$/,
+  );
   expect(await isRenewed()).toBe(false);
   builder.next = async () => {};
   using lease = await keeper.lease(buildId, FOREVER);
   expect(lease.image.template.fingerprint).toBe("newer");
+});
+
+test("a damaged snapshot is made again before a microVM starts from it; a damaged root file system cannot be", async () => {
+  const { keeper, engine, builder, buildId, onRecord } = await useUpgradedHost();
+  const { template, rootfs } = await onRecord();
+  engine.damaged.add(join(template.directory, "memory.base"));
+  using lease = await keeper.lease(buildId, FOREVER);
+  expect(lease.image.template.directory).not.toBe(template.directory);
+  expect(builder.requests.at(-1)?.preface).toMatch(/: memory.base of its snapshot is damaged$/);
+  engine.damaged.add(rootfs);
+  await expect(keeper.lease(buildId, FOREVER)).rejects.toThrow(/^The root file system of the image is damaged; build/);
+});
+
+test("a template that the disk has forgotten a bit of is made again before anybody wants it", async () => {
+  const { keeper, engine, addMicrovm, onRecord } = await useUpgradedHost();
+  const { template } = await onRecord();
+  await addMicrovm();
+  await keeper.verify();
+  expect((await onRecord()).template).toEqual(template);
+  engine.damaged.add(join(template.directory, "memory.base"));
+  await keeper.verify();
+  await expect.poll(async () => (await onRecord()).template.directory).not.toBe(template.directory);
 });
 
 test("a renewal is broken off when its build is to be removed", async () => {

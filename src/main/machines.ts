@@ -31,6 +31,8 @@ const HTTPS_PORT = 443;
 const STARTS_PER_PROCESSOR = 2;
 const LOG_REMOVAL_INTERVAL_MS = 60_000;
 const EXPIRY_INTERVAL_MS = 10 * 60 * 1000;
+const FIRST_VERIFY_MS = 10 * 60 * 1000;
+const VERIFY_INTERVAL_MS = 12 * 60 * 60 * 1000;
 
 export interface Machines {
   readonly engine: Engine;
@@ -82,7 +84,17 @@ export async function openMachines(
       .catch((err: unknown) => house.log.warn({ err }, "old templates could not be removed; it is tried again"));
   }, EXPIRY_INTERVAL_MS);
   cleanup.add(async () => clearInterval(expiry));
+  verifyTemplates(house, templates);
   return { engine, supervisor, builds, templates, slots, metering };
+}
+
+/** What the disk itself forgets shows in nothing but its content. */
+function verifyTemplates({ log, cleanup }: House, templates: TemplateKeeper): void {
+  const verify = () => {
+    templates.verify().catch((err: unknown) => log.warn({ err }, "the files of images could not be verified"));
+  };
+  const timers = [setTimeout(verify, FIRST_VERIFY_MS), setInterval(verify, VERIFY_INTERVAL_MS)];
+  cleanup.add(async () => timers.forEach((timer) => clearTimeout(timer)));
 }
 
 interface Parts {
@@ -218,7 +230,13 @@ async function openEngine({ config, paths, log }: House): Promise<Engine> {
     tscMeter: at("tsc-khz"),
   };
   const jail = { launcher: at("vmm-launch"), readOnlyMemory: at("read-only-memory.so"), root: paths.jailRoot };
-  const engine = await openQemuEngine({ guest, acceleration: config.acceleration, jail, engines: paths.engines });
+  const engine = await openQemuEngine({
+    guest,
+    acceleration: config.acceleration,
+    jail,
+    sparseSum: at("sparse-sum"),
+    engines: paths.engines,
+  });
   if (!engine.capabilities.boundsMachines)
     log.warn(
       "control groups cannot be made here, so microVMs share memory and processors without bounds; run the server where /sys/fs/cgroup is writable, for example in a systemd unit with Delegate=yes",

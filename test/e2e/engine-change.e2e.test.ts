@@ -65,10 +65,17 @@ async function useServer() {
       return basename(dirname(await readlink(`/proc/${pid}/exe`)));
     },
     engines: async () => (await readdir(at("engines"))).toSorted(),
+    async flipBit(...names: string[]) {
+      const [build = ""] = await readdir(at("images"));
+      const file = await open(at("images", build, ...names), "r+");
+      const { buffer } = await file.read(Buffer.alloc(1), 0, 1, 50 * 1024 * 1024);
+      await file.write(Buffer.from([(buffer[0] ?? 0) ^ 4]), 0, 1, 50 * 1024 * 1024);
+      await file.close();
+    },
     log: () => readFile(at("catnap.log"), "utf8"),
     templates: async () => {
       const [build = ""] = await readdir(at("images"));
-      return (await readdir(at("images", build))).filter((name) => name === "memory.base" || name === "2");
+      return (await readdir(at("images", build))).filter((name) => name === "memory.base" || /^\d+$/.test(name));
     },
   };
 }
@@ -114,4 +121,17 @@ test("after QEMU was upgraded sleepers go on with the old one, new microVMs run 
     const left = [...(await world.engines()), ...(await world.templates())];
     return left.length === 2 && left[0] === current ? { done: undefined } : { saw: left.join(" ") };
   });
+
+  // A flipped bit in the memory that all share: who slept on it ends with the reason, and the image is mended.
+  const [victim, awake] = [await run(), await run()];
+  for (const microvm of [victim, awake]) await microvm.ask();
+  await victim.suspend();
+  await world.flipBit("2", "memory.base");
+  await expect(victim.ask()).rejects.toThrow();
+  const { state, reason } = await victim.state();
+  expect([state, reason]).toEqual(["TERMINATED", expect.stringContaining("The memory of the image is damaged")]);
+  const healthy = await run();
+  await healthy.ask();
+  await awake.ask();
+  expect(await world.templates()).toContain("3");
 });

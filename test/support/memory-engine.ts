@@ -80,6 +80,17 @@ export class MemoryEngine implements Engine {
     return fingerprint === this.capabilities.fingerprint || this.kept.has(fingerprint);
   }
 
+  /** Files that were found damaged. */
+  readonly damaged = new Set<string>();
+
+  async seal(template: TemplateFiles): Promise<TemplateFiles> {
+    return template;
+  }
+
+  async damagedFiles({ directory }: TemplateFiles, rootfs: string): Promise<string[]> {
+    return [...this.damaged].filter((path) => path === rootfs || path.startsWith(`${directory}/`));
+  }
+
   async keepOnly(fingerprints: ReadonlySet<string>): Promise<void> {
     for (const one of this.kept) if (!fingerprints.has(one)) this.kept.delete(one);
   }

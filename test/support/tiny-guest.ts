@@ -27,6 +27,7 @@ export async function useTinyGuest({ resolver }: { resolver?: string } = {}) {
     guest: GUEST_FILES,
     acceleration: "tcg",
     jail: jailFiles(home),
+    sparseSum: join(PROJECT, ".cache/guest/sparse-sum"),
     engines: join(home, "engines"),
   });
   const pool = await openSlotPool({ home, subnet: "auto", spares: 0, resolver });

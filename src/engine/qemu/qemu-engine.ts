@@ -3,6 +3,7 @@ import { mkdir, open, rename, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { AppError } from "../../errors/app-error.ts";
+import { must } from "../../util/assert.ts";
 import { runCommand } from "../../util/run-command.ts";
 import {
   ENGINE_FILES,
@@ -20,6 +21,7 @@ import {
   type TemplateFiles,
 } from "../engine.ts";
 import { openControlGroups, type ControlGroups } from "../control-groups.ts";
+import { damagedFile, SealedFiles } from "../sealed-files.ts";
 import { DifferenceThread } from "../memory/difference-thread.ts";
 import { chooseAcceleration, type Acceleration } from "./acceleration.ts";
 import {
@@ -43,11 +45,14 @@ import { endProcess, processesWorkingIn, startTicksOf } from "./process-identity
 import { QemuMachine, syncDirectory, type MachineTools } from "./qemu-machine.ts";
 import { launchQemu, type StartedQemu } from "./qemu-process.ts";
 import { QmpClient } from "./qmp-client.ts";
+import { breakUpperSeal, checkUpper } from "./upper-seal.ts";
 
 export interface QemuEngineOptions {
   readonly guest: GuestFiles;
   readonly acceleration: "auto" | Acceleration;
   readonly jail: JailFiles;
+  /** Sums up sparse files; made by setup from native/. */
+  readonly sparseSum: string;
   /** Where the engines of this home's snapshots are kept. */
   readonly engines: string;
 }
@@ -74,7 +79,8 @@ export async function openQemuEngine(options: QemuEngineOptions): Promise<Engine
   };
   await makeJailRoot(options.jail.root);
   const bootArguments = await kernelArguments(acceleration, guest);
-  return new QemuEngine({ shelf, jail: options.jail, groups, bootArguments }, capabilities);
+  const sealed = new SealedFiles(options.sparseSum);
+  return new QemuEngine({ shelf, jail: options.jail, groups, bootArguments, sealed }, capabilities);
 }
 
 async function describeHost(
@@ -111,6 +117,14 @@ async function formerFingerprint(version: string, acceleration: Acceleration, gu
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 }
 
+function sealedPaths({ directory }: TemplateFiles, rootfs: string) {
+  return [
+    { name: "memory", path: join(directory, ENGINE_FILES.templateMemory), what: "The memory of the image" },
+    { name: "upper", path: join(directory, ENGINE_FILES.templateUpper), what: "The disk of the image" },
+    { name: "rootfs", path: rootfs, what: "The root file system of the image" },
+  ] as const;
+}
+
 /** A monitor that does not run the guest after loading tells nobody when it has loaded. */
 async function whenLoaded(qmp: QmpClient): Promise<void> {
   while ((await qmp.execute<{ status: string }>("query-status")).status === "inmigrate") await setTimeout(POLL_MS);
@@ -121,6 +135,7 @@ interface Monitors {
   readonly shelf: EngineShelf;
   readonly jail: JailFiles;
   readonly groups: ControlGroups;
+  readonly sealed: SealedFiles;
   /** Kernel command line of a boot; a clone's kernel has read its own. */
   readonly bootArguments: string;
 }
@@ -151,7 +166,7 @@ class QemuEngine implements Engine {
 
   constructor(monitors: Monitors, capabilities: EngineCapabilities) {
     this.#monitors = monitors;
-    this.#tools = { differences: new DifferenceThread(), groups: monitors.groups };
+    this.#tools = { differences: new DifferenceThread(), groups: monitors.groups, sealed: monitors.sealed };
     this.#tools.differences.warmUp();
     this.capabilities = capabilities;
   }
@@ -236,6 +251,29 @@ class QemuEngine implements Engine {
     return (await this.#monitors.shelf.find(fingerprint)) !== undefined;
   }
 
+  async seal(template: TemplateFiles, rootfs: string): Promise<TemplateFiles> {
+    const { sealed } = this.#monitors;
+    const [memory, upper, root] = await Promise.all(sealedPaths(template, rootfs).map(({ path }) => sealed.seal(path)));
+    const seals = { memory: must(memory, "a seal"), upper: must(upper, "a seal"), rootfs: must(root, "a seal") };
+    return { ...template, seals };
+  }
+
+  async damagedFiles(template: TemplateFiles, rootfs: string, { fromDisk } = { fromDisk: false }): Promise<string[]> {
+    const { sealed } = this.#monitors;
+    const devices = join(template.directory, ENGINE_FILES.templateDevices);
+    const damaged = await checkDeviceState(devices).then(
+      (): string[] => [],
+      () => [devices],
+    );
+    // One after the other: reading them whole is for when nobody waits.
+    for (const { name, path } of sealedPaths(template, rootfs)) {
+      const seal = template.seals?.[name];
+      if (seal === undefined) continue;
+      if (!(await (fromDisk ? sealed.verify(path, seal) : sealed.isWhole(path, seal)))) damaged.push(path);
+    }
+    return damaged;
+  }
+
   keepOnly(fingerprints: ReadonlySet<string>): Promise<void> {
     return this.#monitors.shelf.removeAllBut(fingerprints);
   }
@@ -249,6 +287,9 @@ class QemuEngine implements Engine {
       });
     }
     await checkDeviceState(deviceState);
+    await this.#checkTemplate(template, spec.rootfs, difference === undefined);
+    const upperChecked = difference === undefined ? undefined : checkUpper(spec.directory, this.#monitors.sealed);
+    upperChecked?.catch(() => {}); // awaited below, beside the monitor's start
     const memoryFile = join(template.directory, ENGINE_FILES.templateMemory);
     const started = await this.#launch({
       ...spec,
@@ -272,6 +313,8 @@ class QemuEngine implements Engine {
       if (difference !== undefined) {
         await this.#tools.differences.run({ work: "load", pid: started.pid, base: memoryFile, file: difference });
       }
+      await upperChecked;
+      await breakUpperSeal(spec.directory);
       const resumed = spec.isPaused ? whenLoaded(started.qmp) : started.qmp.nextEvent("RESUME");
       await Promise.all([started.qmp.execute("migrate-incoming", { uri: DEVICE_STATE_URI }), resumed]);
       return machine;
@@ -279,6 +322,18 @@ class QemuEngine implements Engine {
       await machine.kill();
       throw cause;
     }
+  }
+
+  /** What is going to be read; the upper disk only where it is copied. */
+  async #checkTemplate(template: TemplateFiles, rootfs: string, isNew: boolean): Promise<void> {
+    const { sealed } = this.#monitors;
+    const wanted = sealedPaths(template, rootfs).filter(({ name }) => isNew || name !== "upper");
+    await Promise.all(
+      wanted.map(async ({ name, path, what }) => {
+        const seal = template.seals?.[name];
+        if (seal !== undefined && !(await sealed.isWhole(path, seal))) throw damagedFile(path, what);
+      }),
+    );
   }
 
   async #launch(request: LaunchRequest): Promise<StartedInGroup> {

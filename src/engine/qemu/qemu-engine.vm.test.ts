@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { open, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
@@ -86,9 +86,21 @@ test("a clone loaded ahead runs nothing until it is told, and moves with its dir
   await resumed.kill();
 });
 
-test("a damaged difference or device state is refused, and no process stays", async () => {
+/** Another byte in the middle of a file, and how to put the right one back. */
+async function flipByte(path: string): Promise<() => Promise<void>> {
+  const file = await open(path, "r+");
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, 8192);
+  const write = (byte: number) => file.write(Buffer.from([byte]), 0, 1, 8192);
+  await write((buffer[0] ?? 0) ^ 1);
+  return async () => {
+    await write(buffer[0] ?? 0);
+    await file.close();
+  };
+}
+
+test("damaged files are refused, and no process stays", async () => {
   const tiny = await useTinyGuest();
-  const template = await bootTiny(tiny);
+  const template = await tiny.engine.seal(await bootTiny(tiny), tiny.rootfs);
   const slot = await tiny.slot();
   const directory = join(tiny.home, "one");
   const spec = { directory, template, rootfs: tiny.rootfs, network: slot.network };
@@ -96,6 +108,16 @@ test("a damaged difference or device state is refused, and no process stays", as
   await wake(slot.link);
   await machine.suspend();
   await machine.kill();
+  const upper = await flipByte(join(directory, "disk.upper"));
+  await expect(tiny.engine.resume(spec)).rejects.toThrow("The disk is damaged: the content of disk.upper");
+  await upper();
+  for (const path of [join(template.directory, "memory.base"), tiny.rootfs]) {
+    const mend = await flipByte(path);
+    await expect(tiny.engine.resume(spec)).rejects.toThrow(/is damaged: the content of (memory.base|rootfs.ext4)/);
+    expect(await tiny.engine.damagedFiles(template, tiny.rootfs, { fromDisk: true })).toEqual([path]);
+    await mend();
+    expect(await tiny.engine.damagedFiles(template, tiny.rootfs)).toEqual([]); // it was touched, but it is right
+  }
   for (const name of ["device.state", "memory.diff"]) {
     const whole = await readFile(join(directory, name));
     const damaged = Buffer.from(whole);

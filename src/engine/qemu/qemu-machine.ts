@@ -6,10 +6,12 @@ import { ENGINE_FILES, type Machine, type MachineHandle, type SuspendResult } fr
 import type { ControlGroups } from "../control-groups.ts";
 import type { DifferenceThread } from "../memory/difference-thread.ts";
 import { DiskStall } from "./disk-stall.ts";
+import type { SealedFiles } from "../sealed-files.ts";
 import { sealDeviceState } from "./device-state.ts";
 import { INHERITED, SCRATCH_FILE } from "./inherited-files.ts";
 import { endProcess, startTicksOf } from "./process-identity.ts";
 import type { QmpClient } from "./qmp-client.ts";
+import { breakUpperSeal, sealUpper } from "./upper-seal.ts";
 
 /** It is some 20 KB; a monitor that a guest has taken over may write anything. */
 const MAX_DEVICE_STATE_BYTES = 16 * 1024 * 1024;
@@ -18,6 +20,7 @@ const MAX_DEVICE_STATE_BYTES = 16 * 1024 * 1024;
 export interface MachineTools {
   readonly differences: DifferenceThread;
   readonly groups: ControlGroups;
+  readonly sealed: SealedFiles;
 }
 
 export class QemuMachine implements Machine {
@@ -26,13 +29,16 @@ export class QemuMachine implements Machine {
   readonly #differences: DifferenceThread;
   readonly #groups: ControlGroups;
   readonly #stall: DiskStall;
+  readonly #sealed: SealedFiles;
   #handle: MachineHandle;
+  #sealing: Promise<void> = Promise.resolve();
 
-  constructor(handle: MachineHandle, qmp: QmpClient, { differences, groups }: MachineTools) {
+  constructor(handle: MachineHandle, qmp: QmpClient, { differences, groups, sealed }: MachineTools) {
     this.#handle = handle;
     this.#qmp = qmp;
     this.#differences = differences;
     this.#groups = groups;
+    this.#sealed = sealed;
     this.exited = qmp.closed;
     this.#stall = new DiskStall(qmp);
   }
@@ -61,6 +67,8 @@ export class QemuMachine implements Machine {
 
   async unpause(): Promise<void> {
     this.#stall.release();
+    await this.#sealing;
+    await breakUpperSeal(this.#handle.directory);
     await this.#qmp.execute("cont");
   }
 
@@ -88,6 +96,8 @@ export class QemuMachine implements Machine {
     await rename(`${pages}.new`, pages);
     await rename(`${devices}.new`, devices);
     await syncDirectory(directory);
+    // Nobody waits for it: the disk stays as it is until the guest runs on, which waits for it.
+    this.#sealing = sealUpper(directory, this.#sealed).catch(() => {});
     return { changedBytes: difference.value };
   }
 
@@ -129,6 +139,7 @@ export class QemuMachine implements Machine {
     // The monitor's socket closes a moment before the process is gone.
     if ((await startTicksOf(pid)) === startTicks) await endProcess(pid);
     await this.exited;
+    await this.#sealing; // another machine may be started on the same disk
     if (controlGroup !== undefined) await this.#groups.remove(controlGroup);
   }
 }
