@@ -53,7 +53,7 @@ function fakeGuest(world: World) {
       else await new Promise((resolve) => signal.addEventListener("abort", resolve));
     },
   };
-  const machine: Partial<Machine> = { exited: exited.promise, kill: () => note("kill") };
+  const machine: Partial<Machine> = { exited: exited.promise, kill: () => note("kill"), onDiskFull() {} };
   const engine: Partial<Engine> = {
     boot: async () => {
       if (world.diesAtBoot) exited.resolve();
