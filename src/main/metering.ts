@@ -45,7 +45,7 @@ export function openMetering(
   return { meter, reporter: createUsageReporter({ store, pricesOf, turns, flush: () => meter.flush() }) };
 }
 
-/** Records of yesterday's microVMs become one each; those that are old go. */
+/** Records of yesterday become few; those that are old go. */
 async function tidyUsage({ config, store }: House, turns: SerialQueue): Promise<void> {
   const now = Date.now();
   const fold = () => turns.run(() => foldUsage(store.db, now - MS_PER_DAY, FOLDED_AT_ONCE));

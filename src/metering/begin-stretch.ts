@@ -93,5 +93,6 @@ async function bytesRead(
     const sizes = JSON.parse((await findBuild(db, row.build_id))?.sizes_json ?? "{}") as BuiltSizes;
     return (sizes.memorySnapshotSizeInBytes ?? 0) + (sizes.diskSnapshotSizeInBytes ?? 0);
   }
-  return last.kind === "running" || last.process === process ? 0 : last.written_bytes;
+  const isWake = last.kind === "asleep" && last.ended_at === null;
+  return isWake && last.process !== process ? last.written_bytes : 0;
 }

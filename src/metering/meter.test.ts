@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { expect, test, vi } from "vitest";
 import type { MemoryMachine } from "../../test/support/memory-engine.ts";
 import { POLICY, reaches, useRunning } from "../../test/support/use-supervisor.ts";
@@ -204,15 +205,15 @@ test("who takes more than its baseline for a while yields to others until it is 
 });
 
 test.each([
-  [true, "RUNNING"],
-  [false, "SUSPENDED"],
+  [true, "RUNNING" as const],
+  [false, "SUSPENDED" as const],
 ])("work of its processors keeps a microVM awake where that counts: %s", async (countsWork, state) => {
   const world = await useMetered({ countsWork });
   const view = await world.run({ idlePolicy: { ...POLICY, maxIdleDurationSeconds: 60 } });
   await work(world, 90, { vcpus: 0.3 });
-  expect(await world.supervisor.get(view.microvmId)).toMatchObject({ state });
+  await reaches(world.supervisor, view, state);
   await work(world, 75, { vcpus: 0.02 });
-  expect(await world.supervisor.get(view.microvmId)).toMatchObject({ state: "SUSPENDED" });
+  await reaches(world.supervisor, view, "SUSPENDED");
 });
 
 test("only running microVMs are sampled, all on one timer", async () => {
@@ -241,6 +242,43 @@ test("microVMs that start all the time do not keep those that run from being cou
   const [record] = await world.records();
   expect(record?.running_seconds).toBeGreaterThanOrEqual(2);
   expect(record?.above_vcpu_seconds).toBeGreaterThan(0);
+});
+
+test("a long run is recorded by the hour, without a gap, and a range counts what was used within it", async () => {
+  const world = await useMetered();
+  const began = Date.now();
+  const view = await world.run();
+  await world.pass(1800);
+  await work(world, 10, { vcpus: 3 });
+  await world.pass(3600 + 1700);
+  await world.supervisor.suspend(view.microvmId);
+  const runs = (await world.records()).filter(({ kind }) => kind === "running");
+  expect(runs.map(({ read_bytes, above_vcpu_seconds }) => [read_bytes, above_vcpu_seconds])).toEqual([
+    [0, expect.closeTo(20, 1)],
+    [0, 0],
+  ]);
+  expect(runs[1]?.began_at).toBe(runs[0]?.ended_at);
+  const seconds = runs.reduce((sum, { running_seconds }) => sum + running_seconds, 0);
+  expect(seconds).toBeCloseTo(7110, 0);
+  const later = await world.report({ from: began + 3_700_000 });
+  expect(later.total.usage.aboveVcpuSeconds).toBe(0);
+  await world.supervisor.resume(view.microvmId);
+  expect((await world.records()).at(-1)).toMatchObject({ kind: "running", read_bytes: 0 }); // from its doze
+});
+
+test("a split that the disk does not take loses nothing", async () => {
+  const world = await useMetered();
+  await world.run();
+  await work(world, 5, { vcpus: 2 });
+  const { db } = world.store;
+  await sql`CREATE TRIGGER full BEFORE INSERT ON usage_records BEGIN SELECT RAISE(FAIL, 'disk full'); END`.execute(db);
+  await world.pass(3700);
+  await sql`DROP TRIGGER full`.execute(db);
+  await world.pass(60);
+  const [first, second] = await world.records();
+  expect((first?.running_seconds ?? 0) + (second?.running_seconds ?? 0)).toBeGreaterThan(3750);
+  expect(first?.above_vcpu_seconds).toBeCloseTo(5, 1);
+  expect(world.log.error).toHaveBeenCalled();
 });
 
 test("a range counts its share of what runs through its ends", async () => {

@@ -6,7 +6,7 @@ import type { Log } from "../observability/log.ts";
 import type { MicrovmRow } from "../store/microvm-store.ts";
 import type { Store } from "../store/store.ts";
 import type { Database } from "../store/tables.ts";
-import { endUsageOf, openStorage, saveUsageProgress } from "../store/usage-store.ts";
+import { endUsageOf, openStorage, saveUsageProgress, splitUsage, type UsageProgress } from "../store/usage-store.ts";
 import { beginRun, beginSleep } from "./begin-stretch.ts";
 import { RunningMeter } from "./running-meter.ts";
 import { measureSleeper } from "./sleeper-size.ts";
@@ -18,6 +18,10 @@ const INTERVAL_MS = 1_000;
 const BUSY_VCPUS = 0.1;
 /** What is not above it can be told from the record's beginning, so it is written down less often. */
 const SAVE_ALL_EVERY = 10;
+/** A range that cuts a stretch counts its share by time, so none is to be long. */
+const MAX_STRETCH_MS = 3_600_000;
+/** Stretches split in one go: many microVMs may have started together. */
+const SPLITS_AT_ONCE = 20;
 
 export interface MeterOptions {
   readonly store: Store;
@@ -156,9 +160,12 @@ export class Meter {
 
   async #countAndSave(isAll: boolean): Promise<void> {
     await this.#sample();
-    await this.#save(isAll).catch((err: unknown) =>
-      this.#options.log.error({ err }, "usage could not be recorded; it is kept and tried again"),
-    );
+    try {
+      await this.#save(isAll);
+      await this.#split();
+    } catch (err) {
+      this.#options.log.error({ err }, "usage could not be recorded; it is kept and tried again");
+    }
   }
 
   async #sample(): Promise<void> {
@@ -207,6 +214,26 @@ export class Meter {
       );
     } catch (cause) {
       for (const meter of meters) meter.hasNews = true;
+      throw cause;
+    }
+  }
+
+  async #split(): Promise<void> {
+    const long = [...this.#running.values()].filter(({ lengthMs }) => lengthMs >= MAX_STRETCH_MS);
+    if (long.length === 0) return;
+    const done: [RunningMeter, UsageProgress][] = [];
+    try {
+      await this.#options.store.db.transaction().execute(async (db) => {
+        for (const meter of long.slice(0, SPLITS_AT_ONCE)) {
+          const at = meter.progress;
+          const id = await splitUsage(db, at);
+          if (id === undefined) continue;
+          meter.continueIn(id, at); // here: an end that is recorded next has to find it so
+          done.push([meter, at]);
+        }
+      });
+    } catch (cause) {
+      for (const [meter, at] of done) meter.rejoin(at);
       throw cause;
     }
   }

@@ -29,7 +29,7 @@ export class RunningMeter {
   readonly handle: MachineHandle;
   readonly baselineMiB: number;
   readonly region: string;
-  readonly beganAt: number;
+  #beganAt: number;
   /** Something beyond the baseline is not on record yet: nothing else tells of that. */
   hasNews = false;
   readonly load = new RecentLoad();
@@ -43,7 +43,7 @@ export class RunningMeter {
     this.handle = handle;
     this.baselineMiB = start.baseline_mib;
     this.region = start.region;
-    this.beganAt = start.began_at;
+    this.#beganAt = start.began_at;
     this.#totals = {
       id: start.id,
       meteredUntil: start.metered_until,
@@ -56,6 +56,22 @@ export class RunningMeter {
 
   get progress(): UsageProgress {
     return this.#totals;
+  }
+
+  /** How long this stretch is. */
+  get lengthMs(): number {
+    return this.#totals.meteredUntil - this.#beganAt;
+  }
+
+  /** What was counted since `at` belongs to another stretch. */
+  continueIn(id: number, at: UsageProgress): void {
+    this.#totals = { ...plus(this.#totals, at, -1), id };
+    this.#beganAt = at.meteredUntil;
+  }
+
+  /** Takes `continueIn` back: the other stretch did not come about. */
+  rejoin(at: UsageProgress): void {
+    this.#totals = { ...plus(this.#totals, at, 1), id: at.id };
   }
 
   /** Whether the memory that the guest touched is to be looked up now: the process could hold more than the baseline. */
@@ -94,6 +110,15 @@ export class RunningMeter {
     this.hasNews ||= above.aboveVcpuSeconds > 0 || above.aboveGbSeconds > 0;
     return { ...baselineUsage(this.baselineMiB, seconds), ...above };
   }
+}
+
+function plus(one: UsageProgress, other: UsageProgress, sign: 1 | -1): UsageProgress {
+  return {
+    ...one,
+    runningSeconds: one.runningSeconds + sign * other.runningSeconds,
+    aboveVcpuSeconds: one.aboveVcpuSeconds + sign * other.aboveVcpuSeconds,
+    aboveGbSeconds: one.aboveGbSeconds + sign * other.aboveGbSeconds,
+  };
 }
 
 /** Of an amount, what is more than the baseline and not more than the peak. */

@@ -104,15 +104,15 @@ export interface Database {
     deleted_at: number | null;
   };
   /**
-   * One stretch of use each: of a microVM that ran, of one that slept, later of the whole life of one; of an image version
-   * that is kept. They outlast what they tell of.
+   * One stretch of use each: of a microVM that ran (for an hour at most), of one that slept, later of a whole day of either;
+   * of an image version that is kept. They outlast what they tell of.
    */
   usage_records: {
     id: Generated<number>;
     host_id: string;
     account_id: string;
     region: string;
-    kind: "running" | "asleep" | "life" | "image";
+    kind: "running" | "asleep" | "day" | "image";
     /** Null for an image. */
     microvm_id: string | null;
     image_arn: string;

@@ -22,12 +22,14 @@ export async function insertUsage(db: Db, row: NewUsageRow): Promise<number> {
   return id;
 }
 
-/** The latest stretch of a microVM, open or not. */
+/** The open stretch of a microVM, or else the one that ended last. */
 export function lastUsageOf(db: Db, microvmId: string): Promise<UsageRow | undefined> {
   return db
     .selectFrom("usage_records")
     .selectAll()
     .where("microvm_id", "=", microvmId)
+    .orderBy(sql`ended_at IS NULL`, "desc")
+    .orderBy("ended_at", "desc")
     .orderBy("id", "desc")
     .limit(1)
     .executeTakeFirst();
@@ -50,6 +52,24 @@ export async function saveUsageProgress(db: Db, all: readonly UsageProgress[]): 
     FROM json_each(${JSON.stringify(rows)})
     WHERE usage_records.id = value ->> 0 AND ended_at IS NULL AND metered_until <= value ->> 1
   `.execute(db);
+}
+
+/**
+ * Ends a running stretch at this progress and begins another there: a range then tells what was used within it to the hour.
+ * The id of the new one; undefined when the stretch has ended meanwhile.
+ */
+export async function splitUsage(db: Db, at: UsageProgress): Promise<number | undefined> {
+  await saveUsageProgress(db, [at]);
+  const ended = await db
+    .updateTable("usage_records")
+    .set({ ended_at: sql<number>`metered_until` })
+    .where("id", "=", at.id)
+    .where("ended_at", "is", null)
+    .returningAll()
+    .executeTakeFirst();
+  if (ended === undefined) return undefined;
+  const { id: _, running_seconds: _r, above_vcpu_seconds: _v, above_gb_seconds: _g, ...kept } = ended;
+  return insertUsage(db, { ...kept, began_at: ended.metered_until, ended_at: null, read_bytes: 0 });
 }
 
 /** Ends the open stretch of a microVM: a sleep at `at` (epoch milliseconds), a run where it was counted last. */

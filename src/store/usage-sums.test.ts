@@ -1,7 +1,14 @@
 import { expect, onTestFinished, test } from "vitest";
 import { openSqliteStore } from "./sqlite/sqlite-store.ts";
 import { foldUsage } from "./usage-folding.ts";
-import { beginImageUsage, endImageUsage, insertUsage, purgeUsage, type NewUsageRow } from "./usage-store.ts";
+import {
+  beginImageUsage,
+  endImageUsage,
+  insertUsage,
+  lastUsageOf,
+  purgeUsage,
+  type NewUsageRow,
+} from "./usage-store.ts";
 import { MIN_IMAGE_STORAGE_MS, sumUsage } from "./usage-sums.ts";
 
 const ACCOUNT = "123456789012";
@@ -83,7 +90,7 @@ test("old stretches are forgotten, open ones never", async () => {
   expect(left.map(({ microvm_id }) => microvm_id)).toEqual([null, "microvm-2"]);
 });
 
-test("stretches of an ended microVM become one record that tells the same", async () => {
+test("stretches of a day become one run and one sleep that tell the same, and open ones stay", async () => {
   const { db } = await useStore();
   const at = (seconds: number) => BEGAN + seconds * 1000;
   const ran = (from: number, until: number, over: Partial<NewUsageRow> = {}) =>
@@ -97,23 +104,28 @@ test("stretches of an ended microVM become one record that tells the same", asyn
       read_bytes: 7,
       ...over,
     });
-  await insertUsage(db, ran(0, 10));
-  await insertUsage(
-    db,
-    stretch({ kind: "asleep", began_at: at(10), ended_at: at(90), written_bytes: 9, stored_bytes: 5 }),
-  );
-  await insertUsage(db, ran(90, 100));
-  await insertUsage(db, ran(0, 10, { microvm_id: "microvm-2" }));
-  await insertUsage(db, ran(10, 20, { microvm_id: "microvm-2", ended_at: null }));
-  const all = () => sumUsage(db, ACCOUNT, { from: BEGAN, until: at(100) });
+  const slept = (from: number, until: number) =>
+    stretch({
+      kind: "asleep",
+      began_at: at(from),
+      metered_until: at(from),
+      ended_at: at(until),
+      written_bytes: 9,
+      stored_bytes: 5,
+    });
+  const rows = [ran(0, 10), slept(10, 40), ran(40, 50), slept(50, 90), ran(90, 100), slept(100, 100 + 2 * 86_400)];
+  for (const row of rows) await insertUsage(db, row);
+  const open = await insertUsage(db, ran(200_000, 200_010, { ended_at: null, process: "1:1" }));
+  const all = () => sumUsage(db, ACCOUNT, { from: BEGAN, until: at(300_000) });
   const before = await all();
-  expect(await foldUsage(db, at(100), 10)).toBe(0);
-  expect(await foldUsage(db, at(101), 10)).toBe(1);
-  expect(await foldUsage(db, at(101), 10)).toBe(0);
-  expect(await all()).toEqual(before);
-  const kept = await db.selectFrom("usage_records").select(["kind", "microvm_id"]).orderBy("id").execute();
-  expect(kept.filter(({ microvm_id }) => microvm_id === "microvm-1")).toEqual([
-    { kind: "life", microvm_id: "microvm-1" },
-  ]);
-  expect(kept).toHaveLength(4);
+  expect(await foldUsage(db, at(5), 10)).toBe(0);
+  expect(await foldUsage(db, at(250_000), 10)).toBe(1);
+  expect(await foldUsage(db, at(250_000), 10)).toBe(0);
+  const [kept, was] = [await all(), before].map((sums) => sums.find(({ microvm_id }) => microvm_id !== null));
+  const { stored_byte_ms, ...others } = was ?? { stored_byte_ms: 0 };
+  expect(kept).toMatchObject(others);
+  expect(Math.abs((kept?.stored_byte_ms ?? 0) - stored_byte_ms)).toBeLessThan(at(100) - at(0)); // a byte
+  const kinds = await db.selectFrom("usage_records").select("kind").where("kind", "!=", "image").execute();
+  expect(kinds.map(({ kind }) => kind).toSorted()).toEqual(["asleep", "day", "day", "running"]);
+  expect((await lastUsageOf(db, "microvm-1"))?.id).toBe(open);
 });
