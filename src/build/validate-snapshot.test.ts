@@ -18,6 +18,7 @@ async function validate({ statuses, dies = false }: { statuses: number[]; dies?:
   const note = async (what: string) => void done.push(what);
   const exited = Promise.withResolvers<void>();
   const machine: Partial<Machine> = {
+    onDiskFull() {},
     exited: exited.promise,
     kill: () => note("kill"),
     noteWorkingSet: () => note("working set"),
