@@ -2,7 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { BuiltImage } from "../build/image-builder.ts";
 import { listTemplates } from "../store/build-store.ts";
-import { microvmStore } from "../store/microvm-store.ts";
+import { listStartedImages } from "../store/microvm-store.ts";
 import type { ImageWork } from "./image-work.ts";
 import { RENEWED } from "./renew-template.ts";
 
@@ -27,18 +27,24 @@ export async function sweepTemplates(
   const present = await presentTemplates(paths.images);
   const idle = present.filter(({ buildId }) => !isBusy(buildId));
   const builds = await listTemplates(store.db);
-  const started = await microvmStore(store).listImages();
+  const started = await listStartedImages(store.db);
   const ofBuilds = builds.map(({ templateJson }) => (JSON.parse(templateJson) as BuiltImage).template);
-  const ofMicrovms = started.map(({ image_json: json }) => (JSON.parse(json ?? "{}") as BuiltImage).template);
+  const ofMicrovms = started.map(({ json, microvms }) => ({ ...(JSON.parse(json) as BuiltImage).template, microvms }));
   const used = new Set([...ofBuilds, ...ofMicrovms].map(({ directory }) => directory));
   const built = new Set(builds.map(({ buildId }) => buildId));
   for (const { buildId, directory } of idle) {
     if (!built.has(buildId) || used.has(directory) || isBusy(buildId)) continue;
     if (await removeTemplate(directory)) log.info({ buildId, directory }, "removed a template that nothing uses");
   }
-  return count(
-    ofBuilds.map(({ fingerprint }) => fingerprint),
-    ofMicrovms.map(({ fingerprint }) => fingerprint),
+  const fingerprints = new Set([...ofBuilds, ...ofMicrovms].map(({ fingerprint }) => fingerprint));
+  return new Map(
+    [...fingerprints].map((one) => [
+      one,
+      {
+        images: ofBuilds.filter(({ fingerprint }) => fingerprint === one).length,
+        microvms: ofMicrovms.reduce((sum, { fingerprint, microvms }) => sum + (fingerprint === one ? microvms : 0), 0),
+      },
+    ]),
   );
 }
 
@@ -61,14 +67,4 @@ async function removeTemplate(directory: string): Promise<boolean> {
   const names = (await readdir(directory)).filter((name) => name !== "build.log" && !RENEWED.test(name));
   for (const name of names) await rm(join(directory, name), { recursive: true, force: true });
   return names.length > 0;
-}
-
-function count(ofBuilds: readonly string[], ofMicrovms: readonly string[]): EnginesInUse {
-  const occurrences = (all: readonly string[], one: string) => all.filter((other) => other === one).length;
-  return new Map(
-    [...ofBuilds, ...ofMicrovms].map((one) => [
-      one,
-      { images: occurrences(ofBuilds, one), microvms: occurrences(ofMicrovms, one) },
-    ]),
-  );
 }

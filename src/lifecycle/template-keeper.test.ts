@@ -93,14 +93,15 @@ test("an image serves from its old snapshot until the new one is there", async (
 
 test("a template and its engine stay as long as a microVM that was started from them", async () => {
   const { keeper, engine, isRenewed, files, addMicrovm } = await useUpgradedHost();
-  const end = await addMicrovm();
+  const [end, endOther] = [await addMicrovm(), await addMicrovm()];
   await keeper.start();
   await expect.poll(isRenewed).toBe(true);
   const uses = await keeper.sweep();
-  expect(Object.fromEntries(uses)).toEqual({ test: { images: 0, microvms: 1 }, newer: { images: 1, microvms: 0 } });
+  expect(Object.fromEntries(uses)).toEqual({ test: { images: 0, microvms: 2 }, newer: { images: 1, microvms: 0 } });
   expect(await files()).toEqual(["2", "disk.upper", "memory.base"]);
   expect(engine.kept).toEqual(new Set(["test"]));
   await end();
+  await endOther();
   await keeper.sweep();
   expect(await files()).toEqual(["2"]);
   expect(engine.kept.size).toBe(0);

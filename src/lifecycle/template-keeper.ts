@@ -4,7 +4,7 @@ import type { BuiltImage } from "../build/image-builder.ts";
 import type { Engine } from "../engine/engine.ts";
 import { AppError } from "../errors/app-error.ts";
 import { findBuild, listRunnableTemplates, listTemplates } from "../store/build-store.ts";
-import { microvmStore } from "../store/microvm-store.ts";
+import { listStartedImages } from "../store/microvm-store.ts";
 import { abandonable } from "../util/abandonable.ts";
 import { Turns } from "../util/turns.ts";
 import { ImageUse } from "./image-use.ts";
@@ -110,7 +110,7 @@ export class TemplateKeeper implements Templates {
     const { store, engine, log } = this.#options;
     const { signal } = this.#stopping;
     const templates = new Map<string, string | undefined>();
-    for (const { image_json: json } of await microvmStore(store).listImages()) templates.set(json ?? "", undefined);
+    for (const { json } of await listStartedImages(store.db)) templates.set(json, undefined);
     for (const { buildId, templateJson } of await listTemplates(store.db)) templates.set(templateJson, buildId);
     for (const [templateJson, buildId] of templates) {
       const { template, rootfs } = JSON.parse(templateJson) as BuiltImage;

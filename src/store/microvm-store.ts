@@ -86,17 +86,20 @@ export function microvmStore({ db }: Store) {
         .where("state", "=", "TERMINATED")
         .execute();
     },
-    /** What live microVMs were started from, by state. */
-    async listImages(): Promise<Pick<MicrovmRow, "state" | "image_json">[]> {
-      return db
-        .selectFrom("microvms")
-        .select(["state", "image_json"])
-        .distinct()
-        .where("state", "!=", "TERMINATED")
-        .where("image_json", "is not", null)
-        .execute();
-    },
   };
+}
+
+/** What live microVMs were started from, once, and how many each. */
+export async function listStartedImages(db: Kysely<Database>): Promise<{ json: string; microvms: number }[]> {
+  const rows = await db
+    .selectFrom("microvms")
+    .select(({ fn }) => ["image_json", fn.countAll<number>().as("microvms")])
+    .where("state", "!=", "TERMINATED")
+    .groupBy("image_json")
+    .execute();
+  return rows.flatMap(({ image_json: json, microvms }) =>
+    json === null ? [] : [{ json, microvms: Number(microvms) }],
+  );
 }
 
 /** Clones of an image were asked for alike and started from the same: ten thousand of them keep one copy of each text. */
