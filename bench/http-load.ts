@@ -28,6 +28,7 @@ export interface LoadResult {
 }
 
 const WARM_UP_SECONDS = 1;
+const WARM_UP_ALL_SECONDS = 5;
 const TICKS_PER_SECOND = 100;
 
 /** Asks over kept-alive TLS connections for a while, with h2load, on one processor. */
@@ -50,6 +51,21 @@ export async function putLoad(
   const requestsPerSecond = Number(/finished in [\d.]+s, ([\d.]+) req\/s/.exec(printed)?.[1] ?? 0);
   const requestsPerCpuSecond = Math.round(rows.length / worked);
   return { requestsPerSecond, p50Ms: p50, p99Ms: p99, failed: failed + wrong, requestsPerCpuSecond };
+}
+
+/** Lets a proxy become as fast as it gets: compilers at run time need thousands of requests to know what matters. */
+export async function warmUp(
+  target: LoadTarget,
+  { directory, cpu }: { directory: string; cpu: number },
+): Promise<void> {
+  const log = join(directory, "warm-up.log");
+  for (const protocol of ["h1", "h2"] as const)
+    await h2load(
+      target,
+      { protocol, connections: 32, streams: 1, path: "/", seconds: WARM_UP_ALL_SECONDS },
+      { cpu, log },
+    );
+  await rm(log, { force: true });
 }
 
 function h2load(target: LoadTarget, load: Load, { cpu, log }: { cpu: number; log: string }): Promise<string> {

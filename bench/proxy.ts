@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { putLoad, type Load, type LoadResult } from "./http-load.ts";
+import { putLoad, warmUp, type Load, type LoadResult } from "./http-load.ts";
 import {
   isInstalled,
   makeCertificate,
@@ -14,16 +14,20 @@ import {
 import { formatTable } from "./table.ts";
 
 const SECONDS = Number(process.argv[3] ?? 4);
+/** Loads whose name has this are put; all by default. */
+const WANTED = process.argv[4] ?? "";
 /** The proxies take turns on one processor; clients and backend share the other. */
 const PROXY_CPU = 0;
 const OTHERS_CPU = 1;
-const LOADS: Readonly<Record<string, Load>> = {
+const ALL_LOADS: Readonly<Record<string, Load>> = {
   "h1 1 connection": { protocol: "h1", connections: 1, streams: 1, seconds: SECONDS, path: "/" },
   "h1 32": { protocol: "h1", connections: 32, streams: 1, seconds: SECONDS, path: "/" },
   "h1 256": { protocol: "h1", connections: 256, streams: 1, seconds: SECONDS, path: "/" },
   "h1 32, 16 kB": { protocol: "h1", connections: 32, streams: 1, seconds: SECONDS, path: "/16k" },
   "h2 4 × 8 streams": { protocol: "h2", connections: 4, streams: 8, seconds: SECONDS, path: "/" },
 };
+
+const LOADS = Object.fromEntries(Object.entries(ALL_LOADS).filter(([name]) => name.includes(WANTED)));
 
 type Results = Record<string, Record<string, LoadResult & { residentMiB: number }>>;
 
@@ -45,30 +49,35 @@ export async function proxy(): Promise<void> {
   }
 }
 
+/** In turns, so that whatever else the machine does meets all of them. */
 async function measureAll(place: PeerPlace): Promise<Results> {
-  const results: Results = {};
-  for (const [name, start] of Object.entries({ catnap: startCatnap, ...PEERS })) {
-    if (name !== "catnap" && !(await isInstalled(name))) console.error(`  ${name}: skipped, not installed`);
-    else results[name] = await measure(name, await start(place), place.directory);
+  const peers = new Map<string, RunningPeer>();
+  try {
+    for (const [name, start] of Object.entries({ catnap: startCatnap, ...PEERS })) {
+      if (name !== "catnap" && !(await isInstalled(name))) console.error(`  ${name}: skipped, not installed`);
+      else peers.set(name, await start(place));
+    }
+    for (const { target } of peers.values()) await warmUp(target, { directory: place.directory, cpu: OTHERS_CPU });
+    const results: Results = Object.fromEntries([...peers.keys()].map((name) => [name, {}]));
+    for (const what of Object.keys(LOADS))
+      for (const [name, peer] of peers) results[name]![what] = await measure(name, peer, { what, ...place });
+    return results;
+  } finally {
+    for (const peer of peers.values()) await peer.stop();
   }
-  return results;
 }
 
-async function measure(name: string, peer: RunningPeer, directory: string): Promise<Results[string]> {
-  const measured: Results[string] = {};
-  try {
-    for (const [what, load] of Object.entries(LOADS)) {
-      const result = await putLoad(peer.target, load, { directory, cpu: OTHERS_CPU, pid: peer.pid });
-      measured[what] = { ...result, residentMiB: await residentMiB(peer.pid) };
-      const { requestsPerSecond, p50Ms, p99Ms, failed } = result;
-      console.error(
-        `  ${name}: ${what}: ${requestsPerSecond.toFixed(0)}/s, p50 ${p50Ms} ms, p99 ${p99Ms} ms, ${failed} failed`,
-      );
-    }
-  } finally {
-    await peer.stop();
-  }
-  return measured;
+async function measure(
+  name: string,
+  { target, pid }: RunningPeer,
+  { what, directory }: { what: string; directory: string },
+): Promise<Results[string][string]> {
+  const result = await putLoad(target, LOADS[what]!, { directory, cpu: OTHERS_CPU, pid });
+  const { requestsPerSecond, p50Ms, p99Ms, failed } = result;
+  console.error(
+    `  ${name}: ${what}: ${requestsPerSecond.toFixed(0)}/s, p50 ${p50Ms} ms, p99 ${p99Ms} ms, ${failed} failed`,
+  );
+  return { ...result, residentMiB: await residentMiB(pid) };
 }
 
 async function residentMiB(pid: number): Promise<number> {

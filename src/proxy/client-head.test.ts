@@ -10,8 +10,10 @@ test("a head is taken apart, fields in order and spelling as they came", () => {
     method: "POST",
     path: "/a?b",
     version: "1.1",
-    rawHeaders: ["Host", "x", "X-B", "1", "x-b", "", "Content-Length", "12"],
-    length: 12,
+    fields: expect.objectContaining({
+      rawHeaders: ["Host", "x", "X-B", "1", "x-b", "", "Content-Length", "12"],
+      length: 12,
+    }),
     mayKeepAlive: true,
     expectsContinue: false,
     upgrade: undefined,
@@ -75,6 +77,19 @@ test.each([
   "POST / HTTP/1.0\r\nTransfer-Encoding: chunked",
 ])("%j is malformed", (text) => {
   expect(parseClientHead(text)).toMatchObject({ refused: "malformed" });
+});
+
+test.each([
+  ["GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: x", "POST /b HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: x"],
+  ["POST / HTTP/1.1\r\nExpect: 100-continue", "POST / HTTP/1.0\r\nExpect: 100-continue"],
+  ["POST / HTTP/1.1\r\nTransfer-Encoding: chunked", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked"],
+  ["GET / HTTP/1.1\r\nX: 1", "GET / HTTP/1.1\r\nX: 2"],
+  ["GET / HTTP/1.1\r\nX: 1", "GET / HTTP/1.1\r\nX: 1\r\nY: 2"],
+  ["GET / HTTP/1.1", "GET / HTTP/1.1\r\n"],
+])("after %j, %j reads as it would alone", (first, second) => {
+  const before = parseClientHead(first);
+  if ("refused" in before) throw new Error(before.refused);
+  expect(parseClientHead(second, before)).toEqual(parseClientHead(second));
 });
 
 test("the end of a head is found however it is cut, and what never becomes one is told early", () => {

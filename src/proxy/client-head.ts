@@ -5,15 +5,27 @@ import type { Refusal } from "./refusal.ts";
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.([01])$/;
 const NONE: readonly string[] = [];
 
-/** A request's head over HTTP/1.x, and how its connection goes on. */
-export interface ClientHead {
-  readonly method: string;
-  readonly path: string;
-  readonly version: "1.0" | "1.1";
+/** The fields of a request's head, and what they say of how it is read and how its connection goes on. */
+interface ClientFields {
+  /** As they came. */
+  readonly text: string;
   /** Name, value, name, value …: nothing merged, nothing dropped. */
   readonly rawHeaders: readonly string[];
   /** Of the body; 0 without one. */
   readonly length: MessageLength;
+  readonly closes: boolean;
+  readonly keepsAlive: boolean;
+  readonly expectsContinue: boolean;
+  /** The protocol to change to, if the request may. */
+  readonly upgrade: string | undefined;
+}
+
+/** A request's head over HTTP/1.x. */
+export interface ClientHead {
+  readonly method: string;
+  readonly path: string;
+  readonly version: "1.0" | "1.1";
+  readonly fields: ClientFields;
   readonly mayKeepAlive: boolean;
   /** The client waits for leave to send its body. */
   readonly expectsContinue: boolean;
@@ -30,29 +42,48 @@ interface Semantics {
   expect: string;
 }
 
-/** Reads a request's head, without its final empty line, after RFC 9112; nothing is guessed. */
-export function parseClientHead(text: string): ClientHead | Refusal {
+/**
+ * Reads a request's head, without its final empty line, after RFC 9112; nothing is guessed. Most clients send the same fields
+ * with every request of a connection: those that equal the ones `before` to the byte are not read again.
+ */
+export function parseClientHead(text: string, before?: ClientHead): ClientHead | Refusal {
   const lineEnd = text.indexOf("\r\n");
   const match = REQUEST_LINE.exec(lineEnd < 0 ? text : text.slice(0, lineEnd));
   if (!match) return malformed("not valid HTTP/1.1");
   const [, method = "", path = "", minor] = match;
-  const rawHeaders: string[] = [];
-  if (lineEnd >= 0 && !readFieldLines(text, lineEnd + 2, rawHeaders)) return malformed("not valid HTTP/1.1");
-  const semantics = semanticsOf(rawHeaders);
-  const length = messageLength(semantics.contentLength, semantics.transferEncoding) ?? 0;
-  if (typeof length === "object") return malformed(length.why);
+  const fieldText = lineEnd < 0 ? "" : text.slice(lineEnd);
+  const fields = before?.fields.text === fieldText ? before.fields : readFields(fieldText);
+  if ("refused" in fields) return fields;
   const version = minor === "0" ? "1.0" : "1.1";
-  if (length === "chunked" && version === "1.0") return malformed("HTTP/1.0 has no transfer encoding");
-  const { connection, expect } = semantics;
+  const isNewest = version === "1.1";
+  if (fields.length === "chunked" && !isNewest) return malformed("HTTP/1.0 has no transfer encoding");
   return {
     method,
     path,
     version,
+    fields,
+    mayKeepAlive: !fields.closes && (isNewest || fields.keepsAlive),
+    expectsContinue: isNewest && fields.expectsContinue,
+    upgrade: method === "GET" && isNewest && fields.length === 0 ? fields.upgrade : undefined,
+  };
+}
+
+/** `text`: the line end before the first field line, and all lines. */
+function readFields(text: string): ClientFields | Refusal {
+  const rawHeaders: string[] = [];
+  if (text !== "" && !readFieldLines(text, 2, rawHeaders)) return malformed("not valid HTTP/1.1");
+  const semantics = semanticsOf(rawHeaders);
+  const length = messageLength(semantics.contentLength, semantics.transferEncoding) ?? 0;
+  if (typeof length === "object") return malformed(length.why);
+  const { connection, expect } = semantics;
+  return {
+    text,
     rawHeaders,
     length,
-    mayKeepAlive: !hasOption(connection, "close") && (version === "1.1" || hasOption(connection, "keep-alive")),
-    expectsContinue: version === "1.1" && expect.toLowerCase() === "100-continue",
-    upgrade: method === "GET" && version === "1.1" && length === 0 ? upgradeOf(semantics) : undefined,
+    closes: hasOption(connection, "close"),
+    keepsAlive: hasOption(connection, "keep-alive"),
+    expectsContinue: expect.toLowerCase() === "100-continue",
+    upgrade: upgradeOf(semantics),
   };
 }
 

@@ -49,6 +49,7 @@ export class H1ClientConnection implements H1Carrier {
   /** Received and not yet understood; the first `#known` bytes hold no end of a head. */
   #pending: Buffer = NOTHING;
   #known = 0;
+  #last: ClientHead | undefined;
   /** Read, and waiting for its turn. */
   #next: ClientHead | Refusal | undefined;
   #exchange: H1ClientExchange | undefined;
@@ -251,7 +252,7 @@ export class H1ClientConnection implements H1Carrier {
     if (end === "malformed") return MALFORMED;
     const next = end + HEAD_END.length;
     this.#pending = next === bytes.length ? NOTHING : bytes.subarray(next);
-    return parseClientHead(bytes.toString("latin1", 0, end));
+    return parseClientHead(bytes.toString("latin1", 0, end), this.#last);
   }
 
   /** Before a request line they mean nothing (RFC 9112, 2.2). */
@@ -274,7 +275,9 @@ export class H1ClientConnection implements H1Carrier {
     this.#next = undefined;
     if ("refused" in head) return this.#refuse(head);
     this.#deadline = Number.POSITIVE_INFINITY;
-    this.#body = head.length === 0 ? undefined : new H1RequestBody(head.length);
+    const { length } = head.fields;
+    this.#last = head;
+    this.#body = length === 0 ? undefined : new H1RequestBody(length);
     const exchange = new H1ClientExchange(this, head, this.#keeper.nextId());
     this.#exchange = exchange;
     this.#keeper.serve(exchange);

@@ -67,7 +67,7 @@ export class H1ClientExchange implements ClientExchange {
   }
 
   get rawHeaders(): readonly string[] {
-    return this.#head.rawHeaders;
+    return this.#head.fields.rawHeaders;
   }
 
   get serverName(): string | undefined {
@@ -79,7 +79,7 @@ export class H1ClientExchange implements ClientExchange {
   }
 
   get isBodyless(): boolean {
-    return this.#head.length === 0;
+    return this.#head.fields.length === 0;
   }
 
   get isDone(): boolean {

@@ -1,4 +1,5 @@
 import { createServer, type RequestListener } from "node:http";
+import * as fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import type { EndpointProxyOptions } from "./endpoint-proxy.ts";
 import { type ProxyFixture, readAll, useProxy, useServer } from "./proxy-fixture.ts";
@@ -136,4 +137,42 @@ test("a body that is not over when its answer is gets two more seconds, and the 
   await vi.waitFor(() => expect(text).toMatch(/early/));
   socket.write(await filled(fixture, `reGET / HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`), "latin1");
   await vi.waitFor(() => expect(text.match(/HTTP\/1.1 200/g)).toHaveLength(2));
+});
+
+test("whatever bytes come, they are answered or cut off, and others are served", { timeout: 120_000 }, async () => {
+  const fixture = await useEcho({ h1Limits: { headMs: 100, idleMs: 100 }, stalls: { uploadMs: 100, checkMs: 50 } });
+  const pieces = await Promise.all(
+    [
+      ...[
+        "GET / HTTP/1.1\r\n",
+        "POST /a HTTP/1.1\r\n",
+        "GET / HTTP/1.0\r\n",
+        "CONNECT a:1 HTTP/1.1\r\n",
+        `${HEAD}\r\n`,
+        HEAD,
+      ],
+      ...["\r\n", "\r\n\r\n", "\r", "\n", ":", "\0", " ", "Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n"],
+      ...[
+        "3\r\nabc\r\n",
+        "0\r\n\r\n",
+        "fffffffffffff\r\n",
+        "abc",
+        "Connection: Upgrade\r\nUpgrade: x\r\n",
+        "Expect: 100-continue\r\n",
+      ],
+    ].map((piece) => filled(fixture, piece)),
+  );
+  const bytes = fc.array(fc.constantFrom(...pieces), { minLength: 1, maxLength: 12 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(bytes, { minLength: 20, maxLength: 20 }), async (connections) => {
+      const answers = connections.map(async (parts) => {
+        const socket = await fixture.tls();
+        socket.write(parts.join(""), "latin1");
+        return await readAll(socket).catch(() => ""); // cut off
+      });
+      for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^$|^HTTP\/1.1 (?:[1245]\d\d) /);
+    }),
+    { numRuns: 10 },
+  );
+  expect((await fixture.send()).body).toBe("GET / ");
 });
