@@ -160,7 +160,7 @@ export const OPTIONS = {
     env: "CATNAP_DISK_RESERVE_MIB",
     schema: z.union([z.literal("auto"), z.coerce.number().int().min(0)]),
     default: "auto",
-    help: "Disk kept free for microVMs that are put to sleep: with less nothing is started or built, with a quarter nothing is woken. auto: 5 %, 512 to 16384.",
+    help: "Disk kept free for microVMs that are put to sleep: with less nothing is started, built or uploaded, with a quarter nothing is woken. auto: 5 %, 512 to 16384.",
   },
   logStorageMiB: {
     env: "CATNAP_LOG_STORAGE_MIB",

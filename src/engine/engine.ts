@@ -122,7 +122,7 @@ export interface Machine {
    * Whether the guest stands still because the disk of the host did not take what it wrote. It goes on, with nothing
    * lost, as soon as there is room.
    */
-  readonly isStalled: boolean;
+  isStalled(): Promise<boolean>;
   /** Called whenever it comes to stand still. */
   onDiskFull(listener: () => void): void;
   /** Freezes the virtual CPUs. */

@@ -15,7 +15,7 @@ export async function fallAsleep(body: LifeBody, { isParking }: { isParking: boo
   const { record, running, context } = body;
   if (record.state !== "RUNNING" || running === undefined) return;
   // Its app can answer no hook, and there is no room to save it.
-  if (running.machine.isStalled) return stayAwake(body);
+  if (await running.machine.isStalled()) return stayAwake(body);
   body.door.close();
   body.timers.idle.stop();
   try {
@@ -35,7 +35,7 @@ export async function passSuspendHook(body: LifeBody): Promise<boolean> {
   const failure = await callLifeHook(body, "suspend");
   // A server that goes down must not cost anyone a microVM.
   if (failure === undefined || (body.record.row.parked === 1 && body.wantedEnd === undefined)) return true;
-  if (body.running?.machine.isStalled === true && body.wantedEnd === undefined) {
+  if (body.wantedEnd === undefined && (await body.running?.machine.isStalled()) === true) {
     await goOn(body, new AppError("ERR_DISK_FULL"));
     return false;
   }

@@ -286,12 +286,12 @@ test("a machine that stands still for want of disk is not suspended, and its app
   const { supervisor, engine, guest } = world;
   const view = await useRunning(supervisor);
   const [machine] = [...engine.machines.values()];
-  machine!.isStalled = true;
+  machine!.standsStill = true;
   await supervisor.suspend(view.microvmId);
   expect([await stateOf(world, view.microvmId), guest.hooksSeen]).toEqual(["RUNNING", []]);
-  machine!.isStalled = false;
+  machine!.standsStill = false;
   guest.answers.set("suspend", (_request, response) => {
-    machine!.isStalled = true;
+    machine!.standsStill = true;
     response.writeHead(500).end();
   });
   await supervisor.suspend(view.microvmId);

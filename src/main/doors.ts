@@ -12,6 +12,7 @@ import { createLogsService } from "../aws/logs/logs-service.ts";
 import { createS3Service, sweepObjectFiles } from "../aws/s3/s3-service.ts";
 import { createStsService } from "../aws/sts/sts-service.ts";
 import { createUsageService } from "../aws/usage/usage-service.ts";
+import type { DiskReserve } from "../util/disk-reserve.ts";
 import { createEndpointProxy } from "../proxy/endpoint-proxy.ts";
 import type { Access } from "./access.ts";
 import { endpointLimits } from "./endpoint-limits.ts";
@@ -77,7 +78,12 @@ export async function openApi(
 /** All services behind one server that listens nowhere yet. */
 export async function createApi(
   house: House,
-  { supervisor, builds, metering }: Pick<Machines, "supervisor" | "builds"> & { metering: Pick<Metering, "reporter"> },
+  {
+    supervisor,
+    builds,
+    metering,
+    disk,
+  }: Pick<Machines, "supervisor" | "builds"> & { metering: Pick<Metering, "reporter">; disk?: DiskReserve },
   { access, tokens }: { access: Access; tokens: EndpointTokens },
 ): Promise<Server> {
   const { config, paths, store, logs, log } = house;
@@ -100,7 +106,7 @@ export async function createApi(
         quotas: config.quotas,
       }),
       createUsageService({ reporter: metering.reporter }),
-      createS3Service({ store, objectsDirectory: paths.objects }),
+      createS3Service({ store, objectsDirectory: paths.objects, disk }),
       createIamService({ store }),
       createLogsService({ db: logs.db }),
       createStsService({ store, sessions: access.sessions, authorizer: access.callers }),

@@ -40,6 +40,7 @@ export interface Machines {
   readonly builds: BuildQueue;
   readonly templates: TemplateKeeper;
   readonly slots: SlotPool;
+  readonly disk: DiskReserve;
   readonly metering: Metering;
 }
 
@@ -85,7 +86,7 @@ export async function openMachines(
   }, EXPIRY_INTERVAL_MS);
   cleanup.add(async () => clearInterval(expiry));
   verifyTemplates(house, templates);
-  return { engine, supervisor, builds, templates, slots, metering };
+  return { engine, supervisor, builds, templates, slots, disk, metering };
 }
 
 /** What the disk itself forgets shows in nothing but its content. */

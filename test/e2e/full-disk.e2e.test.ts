@@ -73,6 +73,7 @@ async function refuseWhatIsNew({ server, app, microvms }: World, arn: string, sl
     message: expect.stringMatching(FULL),
   });
   expect(await microvms()).toEqual(known);
+  await expect(app.build("uploaded")).rejects.toThrow(/InsufficientStorage.*The disk of this host is full/);
   await failsToBuild({ server, app }, "below-the-reserve");
   await logSays(server, "nothing new is started or built until there is room on the disk");
   await sleeper.endDoze();
@@ -82,7 +83,7 @@ async function refuseWhatIsNew({ server, app, microvms }: World, arn: string, sl
 }
 
 async function failsToBuild({ server, app }: Pick<World, "server" | "app">, name: string): Promise<void> {
-  const { state, reason, buildId } = await app.build(name);
+  const { state, reason, buildId } = await app.buildAgain(name);
   expect({ state, reason }).toEqual({
     state: "CREATE_FAILED",
     reason: expect.stringMatching(/^DISK_STORAGE_FULL: the disk of this host is full.*Make room/i),

@@ -41,6 +41,9 @@ export async function useHostileApp(server: CatnapServer) {
     aws,
     build: (name: string, options: readonly string[] = []): Promise<BuildEnd> =>
       builds.build(name, { archive: ARCHIVE, options: [...SMALL, ...options] }),
+    /** From the archive of the image "app". */
+    buildAgain: (name: string): Promise<BuildEnd> =>
+      builds.build(name, { uri: "s3://hostile/app.zip", options: SMALL }),
     run: async (imageArn: string, executionRoleArn?: string) => {
       const microvm = await HostileMicrovm.run(server, { imageIdentifier: imageArn, executionRoleArn });
       await microvm.becomes("RUNNING");

@@ -166,7 +166,12 @@ export class MemoryMachine implements Machine {
     this.exited = new Promise((resolve) => (this.#onExit = resolve));
   }
 
-  isStalled = false;
+  /** Told by a test: for want of disk. */
+  standsStill = false;
+
+  async isStalled(): Promise<boolean> {
+    return this.standsStill;
+  }
 
   onDiskFull(): void {}
 

@@ -3,6 +3,7 @@ import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { onTestFinished } from "vitest";
 import { createS3Service } from "../../src/aws/s3/s3-service.ts";
 import type { Store } from "../../src/store/store.ts";
+import type { DiskReserve } from "../../src/util/disk-reserve.ts";
 import { TEST_KEY, useApiEndpoint, useDirectory, useStore, type ApiEndpoint } from "./api-endpoint.ts";
 
 export interface S3Endpoint extends ApiEndpoint {
@@ -14,10 +15,10 @@ export interface S3Endpoint extends ApiEndpoint {
 }
 
 /** A live S3 service on a free port, and clients for it. */
-export async function useS3(): Promise<S3Endpoint> {
+export async function useS3({ disk }: { disk?: DiskReserve } = {}): Promise<S3Endpoint> {
   const objectsDirectory = await useDirectory();
   const store = useStore();
-  const endpoint = await useApiEndpoint([createS3Service({ store, objectsDirectory })]);
+  const endpoint = await useApiEndpoint([createS3Service({ store, objectsDirectory, disk })]);
   return {
     ...endpoint,
     store,

@@ -4,8 +4,9 @@ import { mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promi
 import { join } from "node:path";
 import { Transform, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { isDiskFull, type DiskReserve } from "../../util/disk-reserve.ts";
 import { startChecksum, type ChecksumAlgorithm } from "../protocol/checksum.ts";
-import { entityTooLarge } from "./s3-faults.ts";
+import { entityTooLarge, storageFull } from "./s3-faults.ts";
 
 /** Largest object of one upload, and largest part: 5 GiB. */
 const MAX_FILE_BYTES = 5 * 1024 ** 3;
@@ -32,7 +33,8 @@ export interface ObjectFiles {
   sweep(isKnown: (file: string) => boolean): Promise<void>;
 }
 
-export function createObjectFiles(directory: string): ObjectFiles {
+/** `disk` refuses objects that there is no room for. */
+export function createObjectFiles(directory: string, disk?: Pick<DiskReserve, "requireRoom" | "watch">): ObjectFiles {
   const made = mkdir(directory, { recursive: true, mode: 0o700 });
   made.catch(() => {}); // reported by the first call that needs the directory
   return {
@@ -41,13 +43,19 @@ export function createObjectFiles(directory: string): ObjectFiles {
       const file = randomUUID();
       const temporary = join(directory, `${file}.new`);
       const meter = new Meter(algorithm, maxBytes);
+      const watch = disk?.watch();
       try {
-        await pipeline(body, meter, createWriteStream(temporary, { flags: "wx", mode: 0o600, flush: true }));
+        await disk?.requireRoom();
+        const onDisk = createWriteStream(temporary, { flags: "wx", mode: 0o600, flush: true });
+        await pipeline(body, meter, onDisk, { signal: watch?.signal });
         await rename(temporary, join(directory, file));
         await syncDirectory(directory);
       } catch (error) {
         await rm(temporary, { force: true });
-        throw error;
+        const full: unknown = watch?.signal.aborted === true ? watch.signal.reason : error;
+        throw isDiskFull(full) ? storageFull(full) : error;
+      } finally {
+        watch?.stop();
       }
       return { file, ...(await meter.result()) };
     },

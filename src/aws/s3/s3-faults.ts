@@ -1,3 +1,4 @@
+import { AppError } from "../../errors/app-error.ts";
 import { ServiceFault } from "../../errors/service-fault.ts";
 
 /** S3's own errors; the SDK models only few of them, so each brings its status. */
@@ -38,6 +39,13 @@ export function preconditionFailed(condition: string): ServiceFault {
     status: 412,
     members: { Condition: condition },
   });
+}
+
+/** Not one of S3's: S3 has no end. A status that clients do not try again. */
+export function storageFull(cause: unknown): ServiceFault {
+  const message =
+    cause instanceof AppError && cause.code === "ERR_DISK_FULL" ? cause.message : "The disk of this host is full";
+  return new ServiceFault("InsufficientStorage", message, { status: 507, cause });
 }
 
 export function entityTooLarge(maxBytes: number): ServiceFault {

@@ -1,5 +1,6 @@
 import * as schemas from "@aws-sdk/client-s3";
 import type { Store } from "../../store/store.ts";
+import type { DiskReserve } from "../../util/disk-reserve.ts";
 import type { ServiceDefinition } from "../service.ts";
 import {
   createBucket,
@@ -25,12 +26,13 @@ export interface S3Options {
   readonly store: Store;
   /** Made when missing; belongs to this service alone. */
   readonly objectsDirectory: string;
+  readonly disk?: DiskReserve;
   readonly now?: () => number;
 }
 
 /** S3 as far as the AWS CLI and SDKs use it to keep and hand out objects; all other operations answer NotImplemented. */
-export function createS3Service({ store, objectsDirectory, now = Date.now }: S3Options): ServiceDefinition {
-  const context: S3Context = { store, files: createObjectFiles(objectsDirectory), now };
+export function createS3Service({ store, objectsDirectory, disk, now = Date.now }: S3Options): ServiceDefinition {
+  const context: S3Context = { store, files: createObjectFiles(objectsDirectory, disk), now };
   return {
     signingName: "s3",
     protocol: "restXml",

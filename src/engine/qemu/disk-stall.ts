@@ -24,8 +24,9 @@ export class DiskStall {
     });
   }
 
-  get isStalled(): boolean {
-    return this.#isStalled;
+  /** As of now: that it goes on again is noticed a moment later. */
+  async isStalled(): Promise<boolean> {
+    return this.#isStalled && !(await this.#runs().catch(() => true));
   }
 
   onStall(listener: () => void): void {

@@ -221,7 +221,7 @@ class QemuEngine implements Engine {
     const { status } = await qmp.execute<{ status: string }>("query-status");
     const machine = new QemuMachine(handle, qmp, this.#tools);
     if (status === "io-error") machine.noteStall();
-    const runs = status === "running" || machine.isStalled;
+    const runs = status === "running" || status === "io-error";
     return { machine, state: runs ? "running" : status === "inmigrate" ? "incoming" : "paused" };
   }
 

@@ -47,8 +47,8 @@ export class QemuMachine implements Machine {
     return this.#handle;
   }
 
-  get isStalled(): boolean {
-    return this.#stall.isStalled;
+  isStalled(): Promise<boolean> {
+    return this.#stall.isStalled();
   }
 
   onDiskFull(listener: () => void): void {
