@@ -65,6 +65,13 @@ export class Buildah {
     for (const mount of mounted.toReversed()) await runCommand("umount", ["--lazy", mount]).catch(() => {});
   }
 
+  /** Gives up the images, with their layers, whose name begins so and is not among these. Only while no build runs. */
+  async keepOnly(prefix: string, names: ReadonlySet<string>): Promise<void> {
+    const listed = await this.line("images", "--format", "{{.Name}}");
+    const unused = listed.split("\n").filter((name) => name.startsWith(prefix) && !names.has(name));
+    if (unused.length > 0) await this.run(["rmi", "--force", ...unused]);
+  }
+
   /** Gives up cached layers of builds that a newer one replaced, when the disk gets low. Only while no build runs. */
   async pruneWhenLow(): Promise<void> {
     const { bavail, blocks } = await statfs(this.#root);

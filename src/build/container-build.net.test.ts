@@ -124,6 +124,20 @@ test("an unchanged build runs no step again, although every file is new", async 
   expect((await logText()).match(/Using cache/g)).toHaveLength(4);
 });
 
+test("an image that is given up takes its layers along, and others keep theirs", async () => {
+  const { buildah, build } = await useBuildah();
+  const dockerfile = (text: string) => `${BASE}ENV SHARED=yes\n${RUN(`/bin/busybox echo ${text} >/own`)}`;
+  const kept = await build(dockerfile("kept"), { tag: "localhost/catnap/kept" });
+  const gone = await build(dockerfile("given up"), { tag: "localhost/catnap/given-up" });
+  const other = await build(dockerfile("other"), { tag: "localhost/elsewhere" });
+  const all = () => buildah.line("images", "--all", "--quiet", "--no-trunc");
+  expect(await all()).toContain(gone);
+  await buildah.keepOnly("localhost/catnap/", new Set(["localhost/catnap/kept"]));
+  expect(await all()).not.toContain(gone);
+  expect(await build(dockerfile("kept"), { tag: "localhost/catnap/kept" })).toBe(kept);
+  expect(await build(dockerfile("other"), { tag: "localhost/elsewhere" })).toBe(other);
+});
+
 test("an image made of links out of it costs the host nothing", async () => {
   const { folder, buildah, build } = await useBuildah();
   const outside = join(folder, "outside");

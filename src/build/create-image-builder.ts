@@ -40,6 +40,13 @@ export interface ImageBuilderTools extends Pick<BootTools, "engine" | "openLink"
 /** For everything but the hooks, which have limits of their own. */
 const BUILD_LIMIT_MS = 30 * 60 * 1000;
 
+const TAG_PREFIX = "localhost/catnap/";
+
+/** One name an image: only its last build's layers are kept for sure. */
+function tagOf(imageArn: string): string {
+  return `${TAG_PREFIX}${createHash("sha256").update(imageArn).digest("hex").slice(0, 32)}`;
+}
+
 /** Opens the builder of this home; leftovers of builds that a crash interrupted are removed first. */
 export async function createImageBuilder(tools: ImageBuilderTools): Promise<ImageBuilder> {
   parseBaseImages(tools.config.baseImages); // a bad setting is told at the start, not at the first build
@@ -50,6 +57,7 @@ export async function createImageBuilder(tools: ImageBuilderTools): Promise<Imag
   return {
     build: (request, signal) => runBuild({ tools, buildah, request, signal }, (build) => build.run()),
     renew: (request, image, signal) => runBuild({ tools, buildah, request, signal }, (build) => build.renew(image)),
+    keepOnly: (imageArns) => buildah.keepOnly(TAG_PREFIX, new Set(imageArns.map(tagOf))),
   };
 }
 
@@ -116,8 +124,7 @@ class Build {
     if (others.length > 0) log.line(`not for ${others.join(", ")}, which the image asks for`);
     const archive = join(work, "artifact.zip");
     const context = join(work, "context");
-    // one name an image: only its last build's layers are kept for sure
-    const tag = `localhost/catnap/${createHash("sha256").update(request.imageArn).digest("hex").slice(0, 32)}`;
+    const tag = tagOf(request.imageArn);
     await this.#phase("fetch", () =>
       fetchArtifact({ objects: tools.objects, authorizer: tools.authorizer, log, signal }, request, archive),
     );

@@ -61,4 +61,6 @@ export interface ImageBuilder {
   build(request: BuildRequest, signal: AbortSignal): Promise<BuildOutcome>;
   /** Makes a template anew from what a build kept: its root file system and its container's configuration. */
   renew(request: BuildRequest, image: BuiltImage, signal: AbortSignal): Promise<BuildOutcome>;
+  /** Forgets what would make the next build of an image quick, unless it is one of these. Only while no build runs. */
+  keepOnly(imageArns: readonly string[]): Promise<void>;
 }

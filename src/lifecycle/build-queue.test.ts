@@ -80,21 +80,23 @@ test("deletions that a crash broke off are ended at the next start, and nothing 
   await access(join(paths.rootfs, "sha256-a"));
 });
 
-test("a rootfs is not swept while a build may be about to use it", async () => {
+test("neither rootfs nor layers are swept while a build may be about to use them", async () => {
   const { call, builds, builder, makeImage, paths } = await useLambdaMicrovms();
   const first = await makeImage("first");
   const gate = Promise.withResolvers<void>();
   builder.next = () => gate.promise;
-  await call("CreateMicrovmImage", createInput("second"));
+  const second = await call("CreateMicrovmImage", createInput("second"));
   await expect.poll(() => builder.requests.length).toBe(2);
   await call("DeleteMicrovmImage", { imageIdentifier: first });
   await expect
     .poll(() => call("GetMicrovmImage", { imageIdentifier: first }).catch(({ shape }) => shape))
     .toBe("ResourceNotFoundException");
   await access(join(paths.rootfs, "sha256-a"));
+  expect(builder.kept).toBeUndefined();
   gate.resolve();
   await builds.idle();
   await access(join(paths.rootfs, "sha256-a"));
+  expect(builder.kept).toEqual([second["imageArn"]]);
 });
 
 test("a build's machines get the egress of the image's connector", async () => {

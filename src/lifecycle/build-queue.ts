@@ -7,7 +7,7 @@ import type { Store } from "../store/store.ts";
 import { listVersionsInState } from "../store/version-store.ts";
 import { runBuild } from "./build-run.ts";
 import type { ImageWork } from "./image-work.ts";
-import { removeImage, removeVersion, sweepRootfs } from "./image-removal.ts";
+import { removeImage, removeVersion, sweepLayers, sweepRootfs } from "./image-removal.ts";
 
 export interface BuildQueueOptions {
   readonly store: Store;
@@ -132,11 +132,12 @@ export class BuildQueue {
     if (this.#sweepWanted && this.#building === 0) this.#sweep();
   }
 
-  /** A build may be about to use a rootfs that nobody refers to yet, so sweeping waits until none runs. */
+  /** A build may be about to use a rootfs or layers that nobody refers to yet, so sweeping waits until none runs. */
   #sweep(): void {
     this.#sweepWanted = false;
     this.#sweeping = true;
-    this.#track(sweepRootfs(this.#work), { directory: this.#work.paths.rootfs }, () => {
+    const sweeps = Promise.all([sweepRootfs(this.#work), sweepLayers(this.#work)]).then(() => {});
+    this.#track(sweeps, { directory: this.#work.paths.rootfs }, () => {
       this.#sweeping = false;
     });
   }

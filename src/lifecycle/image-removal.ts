@@ -60,6 +60,14 @@ export async function sweepRootfs({ store, paths, log }: ImageWork): Promise<voi
   if (unused.length > 0) log.info({ count: unused.length }, "removed rootfs files that no image uses");
 }
 
+/** Gives up what deleted images would have been built again with. Only safe while no build runs. */
+export async function sweepLayers({ store, builder, log }: ImageWork): Promise<void> {
+  const images = await store.db.selectFrom("images").select("arn").execute();
+  await builder
+    .keepOnly(images.map(({ arn }) => arn))
+    .catch((err: unknown) => log.warn({ err }, "layers of deleted images could not be removed"));
+}
+
 async function removeBuildFiles(
   { store, paths, releaseTemplate }: ImageWork,
   of: { imageArn: string; version?: string },

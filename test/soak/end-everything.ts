@@ -4,6 +4,8 @@ import {
   ResourceNotFoundException,
 } from "@aws-sdk/client-lambda-microvms";
 import { readdir } from "node:fs/promises";
+import { Buildah } from "../../src/build/buildah.ts";
+import { hostEnvironment } from "../../src/config/host-environment.ts";
 import { homePaths } from "../../src/config/paths.ts";
 import { Broken } from "../counted/counted-microvm.ts";
 import { eventually } from "../support/eventually.ts";
@@ -32,9 +34,12 @@ export async function endEverything({ server, tenants, places, client, underWay 
         return { done: undefined };
       }
     });
-  await eventually("folders of images, root file systems and machines are empty", LIMIT_MS, async () => {
+  const buildah = await Buildah.open(paths.containerStorage, hostEnvironment());
+  await eventually("folders of images, layers, root file systems and machines are empty", LIMIT_MS, async () => {
     const folders = [paths.images, paths.rootfs, paths.buildWork, paths.preparedMachines];
     const names = await Promise.all(folders.map((folder) => readdir(folder).catch(() => [])));
-    return names.flat().length === 0 ? { done: undefined } : { saw: names.flat().join(", ") };
+    const layers = (await buildah.line("images", "--format", "{{.Name}}")).split("\n");
+    const left = [...names.flat(), ...layers.filter((name) => name.startsWith("localhost/catnap/"))];
+    return left.length === 0 ? { done: undefined } : { saw: left.join(", ") };
   });
 }

@@ -11,6 +11,8 @@ export class ScriptedBuilder implements ImageBuilder {
   next: (request: BuildRequest, signal: AbortSignal) => Promise<void> = async () => {};
   /** Of the engine that its templates are made with. */
   fingerprint = "test";
+  /** Images whose layers were spared, once others were given up. */
+  kept: readonly string[] | undefined;
   readonly #rootfs: string;
 
   constructor(rootfs: string) {
@@ -30,6 +32,10 @@ export class ScriptedBuilder implements ImageBuilder {
     this.requests.push(request);
     await this.next(request, signal);
     return this.#makeTemplate(request, image.rootfs);
+  }
+
+  async keepOnly(imageArns: readonly string[]): Promise<void> {
+    this.kept = imageArns;
   }
 
   async #makeTemplate(request: BuildRequest, rootfs: string): Promise<BuildOutcome> {
