@@ -42,8 +42,8 @@ export class ShellConnection {
   hold(session: GuestSession): void {
     this.#session = session;
     session.on("error", (error) => {
-      // A client that has gone breaks the session off itself.
-      if (!this.#gone.signal.aborted)
+      // Broken off from this side: the client has gone, or what it wanted has ended.
+      if (error.name !== "AbortError")
         this.#log.error({ ...this.#facts, err: error }, "the guest agent broke a session");
     });
     session.on("drain", () => this.socket.resume());

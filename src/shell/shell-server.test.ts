@@ -287,6 +287,18 @@ test("an exec may have a terminal", async () => {
   expect(await client.closed).toEqual([1008, "not a message of this protocol"]);
 });
 
+test("a program that ends while its input is open breaks nothing", async () => {
+  const program = new FakeSession();
+  const { errors, connect, requests } = await useShells(() => program);
+  const client = await connect(["catnap.exec"]).opened();
+  client.socket.send('{"type":"exec","argv":["true"]}');
+  await until(() => requests.length === 1);
+  program.exit(0);
+  expect(await client.closed).toEqual([1000, "exited"]);
+  await until(() => program.closed);
+  expect(errors).toEqual([]);
+});
+
 test("a command that does not start has an exit code and a reason", async () => {
   const { connect } = await useShells(() => MISSING);
   const client = await connect(["catnap.exec"]).opened();

@@ -10,7 +10,9 @@ export async function persist<T>(call: () => Promise<T>): Promise<T> {
     try {
       return await call();
     } catch (cause) {
-      const isAnswer = (cause as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode !== undefined;
+      const { name, $metadata } = cause as { name?: string; $metadata?: { httpStatusCode?: number } };
+      // A server that goes down says InternalServerException, which asks for another try.
+      const isAnswer = $metadata?.httpStatusCode !== undefined && name !== "InternalServerException";
       if (isAnswer || performance.now() > deadline) throw cause;
       await setTimeout(50);
     }

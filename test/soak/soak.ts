@@ -38,17 +38,12 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const server = await newCatnapServer({ CATNAP_DOZE_SECONDS: String(DOZE_SECONDS) });
   try {
     await server.start();
-    const soak = new Soak(server, options);
-    try {
-      return await soak.run();
-    } catch (cause) {
-      const dump = await saveDump(server.home, options.seed);
-      throw new Broken(`seed ${options.seed}: ${describe(cause)}\nThe server's log and store are in ${dump}`, {
-        cause,
-      });
-    }
+    return await new Soak(server, options).run();
+  } catch (cause) {
+    const dump = await saveDump(server.home, options.seed);
+    throw new Broken(`seed ${options.seed}: ${describe(cause)}\nThe server's log and store are in ${dump}`, { cause });
   } finally {
-    await server.dispose();
+    await server.dispose().catch((cause: unknown) => process.stderr.write(`${describe(cause)}\n`));
   }
 }
 
@@ -73,14 +68,15 @@ class Soak {
     const tenants = Array.from({ length: microvms }, (_, number) => new Tenant(world, number));
     for (const tenant of tenants) world.tenants.add(tenant);
     const keepers = Array.from({ length: imageKeepers }, (_, number) => new ImageKeeper(world, number));
-    const everybody = [...tenants, ...keepers, new Saboteur(world)];
+    const start = (one: { live(): Promise<void> }) => one.live().catch((cause: unknown) => this.#fail(cause));
+    const sabotage = start(new Saboteur(world));
     const progress = setInterval(() => void this.#report().then(onProgress), PROGRESS_MS);
     try {
-      const lives = Promise.all(everybody.map((one) => one.live().catch((cause: unknown) => this.#fail(cause))));
+      const lives = [...tenants, ...keepers].map(start);
       const checks = this.#check(world).catch((cause: unknown) => this.#fail(cause));
       await Promise.race([setTimeout(minutes * 60_000), this.#failed.promise]);
       this.#isOver = true;
-      await Promise.race([Promise.all([lives, checks]), this.#failed.promise]);
+      await Promise.race([Promise.all([...lives, sabotage, checks]), this.#failed.promise]);
       await Promise.race([Promise.all(tenants.map((tenant) => tenant.sayGoodbye())), this.#failed.promise]);
       await this.#agree();
       await endEverything(world);
@@ -91,6 +87,7 @@ class Soak {
     } finally {
       this.#isOver = true;
       clearInterval(progress);
+      await sabotage; // or it would start a server where one is being removed
     }
   }
 
