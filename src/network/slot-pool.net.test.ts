@@ -54,6 +54,21 @@ test("a released slot leaves no namespace and no interface", async () => {
   expect(stdout).not.toContain(lease.network.namespace);
 });
 
+test("a slot is made where a killed server left its half of one", async () => {
+  const { pool } = await usePool(0);
+  const lease = await pool.acquire();
+  const { namespace } = lease.network;
+  const device = namespace.replace(/^catnap-/, "cn");
+  await lease.release();
+  await runCommand("ip", ["link", "add", device, "type", "veth", "peer", "name", `${device}x`]);
+  await runCommand("ip", ["netns", "add", namespace]);
+  const again = await pool.acquire();
+  expect(again.number).toBe(lease.number);
+  await again.release();
+  const { stdout } = await runCommand("ip", ["-br", "link"]);
+  expect(stdout).not.toContain(device);
+});
+
 test("a leased slot outlives the pool and can be adopted by the next one", async () => {
   const { pool, open } = await usePool(1);
   const lease = await pool.acquire();

@@ -34,21 +34,28 @@ const SLOT_MAC = "02:ca:74:00:00:02";
 export async function makeSlots(block: SlotBlock, slots: readonly Slot[], resolver: string): Promise<void> {
   if (slots.length === 0) return;
   try {
-    const service = serviceAddress(block);
-    const outside = slots.flatMap((slot) => [
-      `netns add ${slot.namespace}`,
-      `link add ${slot.hostInterface} address ${HOST_MAC} type veth peer name ${SLOT_UPLINK} address ${SLOT_MAC} netns ${slot.namespace}`,
-      `link set ${slot.hostInterface} addrgenmode none up`,
-      `route add ${slot.slotAddress}/32 dev ${slot.hostInterface} src ${service}`,
-      `neigh replace ${slot.slotAddress} lladdr ${SLOT_MAC} dev ${slot.hostInterface} nud permanent`,
-    ]);
-    await runCommand("ip", ["-batch", "-"], { input: `${outside.join("\n")}\n` });
-    const rules = slotRules(block, resolver);
-    await Promise.all(slots.map((slot) => setUpInside(slot, service, rules)));
+    await setUp(block, slots, resolver).catch(async () => {
+      await removeSlots(slots); // of a server that was killed while it made or removed them
+      await setUp(block, slots, resolver);
+    });
   } catch (cause) {
     await removeSlots(slots);
     throw new AppError("ERR_NETWORK_SLOT", { cause });
   }
+}
+
+async function setUp(block: SlotBlock, slots: readonly Slot[], resolver: string): Promise<void> {
+  const service = serviceAddress(block);
+  const outside = slots.flatMap((slot) => [
+    `netns add ${slot.namespace}`,
+    `link add ${slot.hostInterface} address ${HOST_MAC} type veth peer name ${SLOT_UPLINK} address ${SLOT_MAC} netns ${slot.namespace}`,
+    `link set ${slot.hostInterface} addrgenmode none up`,
+    `route add ${slot.slotAddress}/32 dev ${slot.hostInterface} src ${service}`,
+    `neigh replace ${slot.slotAddress} lladdr ${SLOT_MAC} dev ${slot.hostInterface} nud permanent`,
+  ]);
+  await runCommand("ip", ["-batch", "-"], { input: `${outside.join("\n")}\n` });
+  const rules = slotRules(block, resolver);
+  await Promise.all(slots.map((slot) => setUpInside(slot, service, rules)));
 }
 
 async function setUpInside(slot: Slot, service: string, rules: string): Promise<void> {
@@ -84,10 +91,13 @@ async function loadRules(slot: Slot, rules: string): Promise<void> {
   await runCommand("nsenter", [`--net=/run/netns/${slot.namespace}`, "nft", "-f", "-"], { input: rules });
 }
 
-/** Deleting the namespace takes tap, veth pair and rules with it. */
-export async function removeSlots(slots: readonly Pick<Slot, "namespace">[]): Promise<void> {
+/**
+ * Deleting the namespace takes tap, veth pair and rules with it, but at the kernel's leisure: the host's end goes first, or its
+ * name would still be taken when the slot is made again.
+ */
+export async function removeSlots(slots: readonly Pick<Slot, "namespace" | "hostInterface">[]): Promise<void> {
   if (slots.length === 0) return;
-  const lines = slots.map((slot) => `netns del ${slot.namespace}`);
+  const lines = slots.flatMap((slot) => [`link del ${slot.hostInterface}`, `netns del ${slot.namespace}`]);
   await runCommand("ip", ["-force", "-batch", "-"], { input: `${lines.join("\n")}\n` }).catch(() => {}); // one already gone is fine
 }
 

@@ -1,4 +1,4 @@
-import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { open, readdir, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ENGINE_FILES } from "../../src/engine/engine.ts";
 import { Broken } from "../counted/counted-microvm.ts";
@@ -23,20 +23,33 @@ export async function breakSleeper(tenant: Tenancy): Promise<void> {
   await sleepDeep(tenant);
   const { state } = await microvm.state();
   if (state !== "SUSPENDED") throw new Error(`it is ${state}`);
-  const file = join(tenant.directory, random.pick([ENGINE_FILES.changedPages, ENGINE_FILES.devices]));
+  const { changedPages, devices, upper, upperSeal } = ENGINE_FILES;
+  const isDiskSealed = (await readdir(tenant.directory)).includes(upperSeal); // it is not, of one that stores much
+  const name = random.pick([changedPages, devices, ...(isDiskSealed ? [upper] : [])]);
+  const file = join(tenant.directory, name);
   fate.deal("sleeper's files damaged");
-  const bytes = await readFile(file);
-  if (random.chance(0.5)) {
-    await truncate(file, random.integer(0, bytes.length - 1));
+  if (name !== upper && random.chance(0.5)) {
+    await truncate(file, random.integer(0, (await stat(file)).size - 1));
     world.faults.add("snapshot file of a sleeper cut short");
   } else {
-    const at = random.integer(0, bytes.length - 1);
-    bytes[at] = (bytes[at] ?? 0) ^ (1 << random.integer(0, 7));
-    await writeFile(file, bytes);
-    world.faults.add("bit of a sleeper's snapshot file turned");
+    // Of the disk, where its file system begins; what comes later may be a hole.
+    await turnBit(file, { at: random.integer(0, name === upper ? 4095 : (await stat(file)).size - 1), random });
+    world.faults.add(`bit of a sleeper's ${name} turned`);
   }
   await world.underWay.during("resume", () => microvm.ask());
   throw new Broken(`${microvm.microvmId} woke from a damaged ${file}`);
+}
+
+async function turnBit(path: string, { at, random }: { at: number; random: Tenancy["random"] }): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    const byte = Buffer.alloc(1);
+    await file.read(byte, 0, 1, at);
+    byte.writeUInt8(byte.readUInt8() ^ (1 << random.integer(0, 7)));
+    await file.write(byte, 0, 1, at);
+  } finally {
+    await file.close();
+  }
 }
 
 /** What the next monitor is to read ahead is a hint: wrong, it costs time and nothing else. */

@@ -7,14 +7,11 @@ import type { ControlGroups } from "../control-groups.ts";
 import type { DifferenceThread } from "../memory/difference-thread.ts";
 import { DiskStall } from "./disk-stall.ts";
 import type { SealedFiles } from "../sealed-files.ts";
-import { sealDeviceState } from "./device-state.ts";
+import { readSavedState, sealDeviceState } from "./device-state.ts";
 import { INHERITED, SCRATCH_FILE } from "./inherited-files.ts";
 import { endProcess, startTicksOf } from "./process-identity.ts";
 import type { QmpClient } from "./qmp-client.ts";
 import { breakUpperSeal, sealUpper } from "./upper-seal.ts";
-
-/** It is some 20 KB; a monitor that a guest has taken over may write anything. */
-const MAX_DEVICE_STATE_BYTES = 16 * 1024 * 1024;
 
 /** What all machines of an engine share. */
 export interface MachineTools {
@@ -109,11 +106,7 @@ export class QemuMachine implements Machine {
       const { size: start } = await scratch.stat();
       await this.#qmp.execute("xen-save-devices-state", { filename: INHERITED.scratch, live: false });
       const { size: end } = await scratch.stat();
-      if (end - start > MAX_DEVICE_STATE_BYTES)
-        throw new AppError("ERR_ENGINE_SNAPSHOT", { message: `The device state is ${end - start} bytes long` });
-      const state = Buffer.alloc(end - start);
-      await scratch.read(state, 0, state.length, start);
-      await writeNewFile(file, sealDeviceState(state));
+      await writeNewFile(file, sealDeviceState(await readSavedState(scratch, start)));
       await emptyOut(scratch, end);
     } finally {
       await scratch.close();
