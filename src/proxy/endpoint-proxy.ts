@@ -6,20 +6,20 @@ import type { Config } from "../config/options.ts";
 import type { EndpointDirectory } from "../lifecycle/microvm-service.ts";
 import type { Log } from "../observability/log.ts";
 import { ShellServer } from "../shell/shell-server.ts";
-import { BrowserPages } from "./browser-pages.ts";
+import { BrowserPages } from "./browser/browser-pages.ts";
 import type { ClientExchange } from "./client-exchange.ts";
-import { CrossOrigin } from "./cross-origin.ts";
-import { listenForEndpoints, type Listening } from "./endpoint-listener.ts";
+import { CrossOrigin } from "./browser/cross-origin.ts";
+import { listenForEndpoints, type Listening } from "./client/endpoint-listener.ts";
 import { ExchangeObserver } from "./exchange-record.ts";
 import { ExchangeServer } from "./exchange-server.ts";
-import type { H1Limits } from "./h1-client-connection.ts";
-import { H1Clients } from "./h1-clients.ts";
-import { H2Clients } from "./h2-clients.ts";
+import type { H1Limits } from "./client/h1-client-connection.ts";
+import { H1Clients } from "./client/h1-clients.ts";
+import { H2Clients } from "./client/h2-clients.ts";
 import { MicrovmLimits, type TierOf } from "./microvm-limits.ts";
 import { MicrovmLives } from "./microvm-lives.ts";
 import { ProxyMetrics } from "./proxy-metrics.ts";
 import { ShellDoor } from "./shell-door.ts";
-import { StallWatch, type StallLimits } from "./stall-watch.ts";
+import { StallWatch, type StallLimits } from "./client/stall-watch.ts";
 
 /** How long open requests may go on once the proxy closes. */
 const CLOSE_GRACE_MS = 2000;

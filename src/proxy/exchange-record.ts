@@ -3,7 +3,7 @@ import type { Activity } from "./activity.ts";
 import type { ClientExchange } from "./client-exchange.ts";
 import type { ProxyMetrics } from "./proxy-metrics.ts";
 import type { RefusalKind } from "./refusal.ts";
-import type { RequestBody } from "./request-body.ts";
+import type { RequestBody } from "./client/request-body.ts";
 
 const MAX_LOGGED_PATH = 256;
 

@@ -1,9 +1,9 @@
 import type { EndpointTarget } from "../lifecycle/microvm-service.ts";
 import type { Log } from "../observability/log.ts";
 import { Activity } from "./activity.ts";
-import { OWN_PATHS, type BrowserPages } from "./browser-pages.ts";
+import { OWN_PATHS, type BrowserPages } from "./browser/browser-pages.ts";
 import type { ClientExchange } from "./client-exchange.ts";
-import { corsHeaders, type CrossOrigin } from "./cross-origin.ts";
+import { corsHeaders, type CrossOrigin } from "./browser/cross-origin.ts";
 import type { Exchange, Outcome, Route } from "./exchange.ts";
 import { ExchangeRecord, type ExchangeObserver } from "./exchange-record.ts";
 import { forwardRequest, wishOf } from "./forward-request.ts";
@@ -11,11 +11,11 @@ import type { Admission, MicrovmLimits } from "./microvm-limits.ts";
 import type { MicrovmLife } from "./microvm-life.ts";
 import type { MicrovmLives } from "./microvm-lives.ts";
 import { sendRefusal, type Refusal } from "./refusal.ts";
-import { RequestBody } from "./request-body.ts";
+import { RequestBody } from "./client/request-body.ts";
 import { readRequestHead, type RequestHead } from "./request-head.ts";
 import { resolveDestination, type Destination, type ResolveContext } from "./resolve-destination.ts";
 import type { ShellDoor } from "./shell-door.ts";
-import type { StallWatch } from "./stall-watch.ts";
+import type { StallWatch } from "./client/stall-watch.ts";
 
 interface ExchangeServerOptions {
   readonly context: ResolveContext;

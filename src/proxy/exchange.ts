@@ -2,7 +2,7 @@ import type { Activity } from "./activity.ts";
 import type { ClientExchange } from "./client-exchange.ts";
 import type { MicrovmLife } from "./microvm-life.ts";
 import type { Refusal } from "./refusal.ts";
-import type { RequestBody } from "./request-body.ts";
+import type { RequestBody } from "./client/request-body.ts";
 import type { RequestHead } from "./request-head.ts";
 
 /** One request of a client, checked. */

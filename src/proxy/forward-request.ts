@@ -1,10 +1,10 @@
 import type { Duplex } from "node:stream";
 import type { AnswerHandler, AnswerHead, AppConnection, AppFailure, AppRequest } from "./app-request.ts";
-import type { Wish } from "./app-connections.ts";
+import type { Wish } from "./app/app-connections.ts";
 import type { ClientListener } from "./client-exchange.ts";
-import { addCorsHeaders } from "./cross-origin.ts";
+import { addCorsHeaders } from "./browser/cross-origin.ts";
 import type { Exchange, Outcome, Route } from "./exchange.ts";
-import { fieldOf } from "./field-of.ts";
+import { fieldOf } from "./http/field-of.ts";
 import { requestHeaders, responseHeaders, trailerFields } from "./forwarded-headers.ts";
 import type { Refusal } from "./refusal.ts";
 import { splice } from "./splice.ts";

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { setsCookie, withoutCookie } from "./browser-cookie.ts";
+import { setsCookie, withoutCookie } from "./browser/browser-cookie.ts";
 import type { ClientExchange } from "./client-exchange.ts";
 import type { RequestHead } from "./request-head.ts";
 

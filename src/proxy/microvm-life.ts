@@ -1,8 +1,8 @@
 import type { Duplex } from "node:stream";
 import type { GuestLink, RelayRefusal } from "../guest-link/guest-link.ts";
 import type { EndpointTarget } from "../lifecycle/microvm-service.ts";
-import { AppConnections } from "./app-connections.ts";
-import type { TlsPorts } from "./tls-ports.ts";
+import { AppConnections } from "./app/app-connections.ts";
+import type { TlsPorts } from "./app/tls-ports.ts";
 
 interface LifeOptions {
   readonly link: GuestLink;

@@ -3,7 +3,7 @@ import type { EndpointTarget, WakeRefusal } from "../lifecycle/microvm-service.t
 import type { Log } from "../observability/log.ts";
 import { MicrovmLife } from "./microvm-life.ts";
 import type { Refusal } from "./refusal.ts";
-import { TlsPorts } from "./tls-ports.ts";
+import { TlsPorts } from "./app/tls-ports.ts";
 
 /** Longest a request is held while its microVM wakes. */
 const WAKE_DEADLINE_MS = 60_000;

@@ -1,5 +1,5 @@
 import type { ClientExchange, RefusalMessage } from "./client-exchange.ts";
-import { fieldOf } from "./field-of.ts";
+import { fieldOf } from "./http/field-of.ts";
 
 /** Whether a person looks at the answer: only browsers say so, of a visit to a whole page. */
 export function isVisit({ rawHeaders }: ClientExchange): boolean {

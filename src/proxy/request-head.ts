@@ -1,6 +1,6 @@
-import { readCookie } from "./browser-cookie.ts";
+import { readCookie } from "./browser/browser-cookie.ts";
 import { hostOfHeader } from "./endpoint-name.ts";
-import { messageLength } from "./message-length.ts";
+import { messageLength } from "./http/message-length.ts";
 import { DEFAULT_PORT, parsePort } from "./port-scope.ts";
 import type { Refusal } from "./refusal.ts";
 import { parseSubprotocols, type OfferedSubprotocols } from "./websocket-subprotocols.ts";

@@ -7,7 +7,7 @@ import type { ShellTarget } from "../shell/shell-target.ts";
 import { Activity } from "./activity.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
 import { forwardOver } from "./forward-request.ts";
-import { H1AppConnection } from "./h1-app-connection.ts";
+import { H1AppConnection } from "./app/h1-app-connection.ts";
 import type { MicrovmLife } from "./microvm-life.ts";
 
 /** Hands WebSocket handshakes with a shell token over to the shells: a client reaches them as it would an application. */

@@ -5,7 +5,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { type ProxyFixture, useProxy, useServer } from "./proxy-fixture.ts";
+import { type ProxyFixture, useProxy, useServer } from "../proxy-fixture.ts";
 
 const run = promisify(execFile);
 

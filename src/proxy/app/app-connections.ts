@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
-import type { RelayRefusal } from "../guest-link/guest-link.ts";
-import type { AppConnection, AppFailure } from "./app-request.ts";
+import type { RelayRefusal } from "../../guest-link/guest-link.ts";
+import type { AppConnection, AppFailure } from "../app-request.ts";
 import { H1AppConnection } from "./h1-app-connection.ts";
 import { H2AppSession } from "./h2-app-session.ts";
 import { secureToApp } from "./tls-to-app.ts";

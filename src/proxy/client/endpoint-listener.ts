@@ -2,10 +2,10 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createServer, type SecureContext, type Server, type TLSSocket } from "node:tls";
 import { callbackify } from "node:util";
-import type { CertificateAuthority } from "../auth/certificate-authority.ts";
-import { AppError } from "../errors/app-error.ts";
-import type { Log } from "../observability/log.ts";
-import { endpointWildcard, parseEndpointName } from "./endpoint-name.ts";
+import type { CertificateAuthority } from "../../auth/certificate-authority.ts";
+import { AppError } from "../../errors/app-error.ts";
+import type { Log } from "../../observability/log.ts";
+import { endpointWildcard, parseEndpointName } from "../endpoint-name.ts";
 
 const HANDSHAKE_TIMEOUT_MS = 15_000;
 const KEEP_ALIVE_PROBE_MS = 60_000;

@@ -1,7 +1,7 @@
-import type { Activity } from "./activity.ts";
-import type { AppRequest } from "./app-request.ts";
-import type { BodyReader, ClientExchange } from "./client-exchange.ts";
-import { trailerFields } from "./forwarded-headers.ts";
+import type { Activity } from "../activity.ts";
+import type { AppRequest } from "../app-request.ts";
+import type { BodyReader, ClientExchange } from "../client-exchange.ts";
+import { trailerFields } from "../forwarded-headers.ts";
 
 /** Kept of a body while it is not known what its application speaks. */
 const MAX_KEPT_BYTES = 64 * 1024;

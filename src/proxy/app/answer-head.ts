@@ -1,6 +1,6 @@
-import type { AnswerHead, Framing } from "./app-request.ts";
-import { hasOption, readFieldLines } from "./field-lines.ts";
-import { messageLength, type MessageLength } from "./message-length.ts";
+import type { AnswerHead, Framing } from "../app-request.ts";
+import { hasOption, readFieldLines } from "../http/field-lines.ts";
+import { messageLength, type MessageLength } from "../http/message-length.ts";
 
 /** Header fields taken of one answer. */
 const MAX_FIELDS = 1000;

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import { AnswerParser, type ParserState } from "./answer-parser.ts";
-import type { AnswerHandler, AppConnection, AppFailure, AppRequest, AppRequestHead } from "./app-request.ts";
-import { fieldLines } from "./field-lines.ts";
+import type { AnswerHandler, AppConnection, AppFailure, AppRequest, AppRequestHead } from "../app-request.ts";
+import { fieldLines } from "../http/field-lines.ts";
 
 /** Idle connections are kept this long at most, or as the application's Keep-Alive field says. */
 const MAX_IDLE_MS = 30_000;

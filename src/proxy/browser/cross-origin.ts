@@ -1,5 +1,5 @@
-import type { ClientExchange } from "./client-exchange.ts";
-import { fieldOf } from "./field-of.ts";
+import type { ClientExchange } from "../client-exchange.ts";
+import { fieldOf } from "../http/field-of.ts";
 
 const PREFLIGHT_SECONDS = 600;
 /** What a page may read of an answer by name. */

@@ -1,11 +1,11 @@
-import type { ClientExchange, RefusalMessage } from "./client-exchange.ts";
+import type { ClientExchange, RefusalMessage } from "../client-exchange.ts";
 import { cookieField } from "./browser-cookie.ts";
 import { BrowserLinks } from "./browser-links.ts";
-import { parseEndpointName } from "./endpoint-name.ts";
-import { fieldOf } from "./field-of.ts";
-import type { Refusal } from "./refusal.ts";
-import type { RequestHead } from "./request-head.ts";
-import { resolveDestination, type ResolveContext } from "./resolve-destination.ts";
+import { parseEndpointName } from "../endpoint-name.ts";
+import { fieldOf } from "../http/field-of.ts";
+import type { Refusal } from "../refusal.ts";
+import type { RequestHead } from "../request-head.ts";
+import { resolveDestination, type ResolveContext } from "../resolve-destination.ts";
 
 /** Paths of every endpoint that the proxy answers itself (RFC 8615). */
 export const OWN_PATHS = "/.well-known/catnap/";

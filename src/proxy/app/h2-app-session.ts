@@ -1,7 +1,7 @@
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
 import type { Duplex } from "node:stream";
-import type { AnswerHandler, AppConnection, AppFailure, AppRequest, AppRequestHead } from "./app-request.ts";
-import { trailerObject } from "./h2-client-exchange.ts";
+import type { AnswerHandler, AppConnection, AppFailure, AppRequest, AppRequestHead } from "../app-request.ts";
+import { trailerObject } from "../http/trailer-object.ts";
 
 const { NGHTTP2_CANCEL, NGHTTP2_REFUSED_STREAM, NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants;
 

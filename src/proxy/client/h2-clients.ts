@@ -1,6 +1,6 @@
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { TLSSocket } from "node:tls";
-import type { Log } from "../observability/log.ts";
+import type { Log } from "../../observability/log.ts";
 import { H2ClientExchange } from "./h2-client-exchange.ts";
 import { readH2Head } from "./h2-request-head.ts";
 import { ResetBudget } from "./reset-budget.ts";

@@ -1,6 +1,6 @@
-import { hasOption, readFieldLines } from "./field-lines.ts";
-import { messageLength, type MessageLength } from "./message-length.ts";
-import type { Refusal } from "./refusal.ts";
+import { hasOption, readFieldLines } from "../http/field-lines.ts";
+import { messageLength, type MessageLength } from "../http/message-length.ts";
+import type { Refusal } from "../refusal.ts";
 
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.([01])$/;
 const NONE: readonly string[] = [];

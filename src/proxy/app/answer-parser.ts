@@ -1,6 +1,6 @@
 import { parseAnswerHead, type ParsedHead } from "./answer-head.ts";
-import type { AnswerHandler } from "./app-request.ts";
-import { ChunkDecoder } from "./chunk-decoder.ts";
+import type { AnswerHandler } from "../app-request.ts";
+import { ChunkDecoder } from "../http/chunk-decoder.ts";
 
 /** Response header bytes taken from an application. */
 const MAX_HEAD_BYTES = 64 * 1024;

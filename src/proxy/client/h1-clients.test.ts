@@ -1,8 +1,8 @@
 import { createServer, type RequestListener } from "node:http";
 import * as fc from "fast-check";
 import { expect, test, vi } from "vitest";
-import type { EndpointProxyOptions } from "./endpoint-proxy.ts";
-import { type ProxyFixture, readAll, useProxy, useServer } from "./proxy-fixture.ts";
+import type { EndpointProxyOptions } from "../endpoint-proxy.ts";
+import { type ProxyFixture, readAll, useProxy, useServer } from "../proxy-fixture.ts";
 
 const HEAD = "Host: $HOST\r\nX-aws-proxy-auth: $TOKEN\r\n";
 

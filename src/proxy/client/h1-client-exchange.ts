@@ -1,11 +1,11 @@
 import { STATUS_CODES } from "node:http";
 import type { TLSSocket } from "node:tls";
-import type { AnswerHead } from "./app-request.ts";
-import type { BodyReader, ClientExchange, ClientListener, RefusalMessage } from "./client-exchange.ts";
+import type { AnswerHead } from "../app-request.ts";
+import type { BodyReader, ClientExchange, ClientListener, RefusalMessage } from "../client-exchange.ts";
 import type { ClientHead } from "./client-head.ts";
-import { fieldLines } from "./field-lines.ts";
+import { fieldLines } from "../http/field-lines.ts";
 import type { GatheredWrites } from "./gathered-writes.ts";
-import { httpDate } from "./http-date.ts";
+import { httpDate } from "../http/http-date.ts";
 
 /** After these nobody knows where the next request would begin, or the client is not to be trusted with one. */
 const LAST_STATUSES = new Set([400, 405, 408, 431]);

@@ -1,6 +1,6 @@
-import { ChunkDecoder } from "./chunk-decoder.ts";
-import type { BodyReader } from "./client-exchange.ts";
-import type { MessageLength } from "./message-length.ts";
+import { ChunkDecoder } from "../http/chunk-decoder.ts";
+import type { BodyReader } from "../client-exchange.ts";
+import type { MessageLength } from "../http/message-length.ts";
 
 /** The body of a request over HTTP/1.x, as it comes. */
 export class H1RequestBody {

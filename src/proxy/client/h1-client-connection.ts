@@ -1,11 +1,11 @@
 import type { TLSSocket } from "node:tls";
 import { parseClientHead, type ClientHead } from "./client-head.ts";
-import type { BodyReader } from "./client-exchange.ts";
+import type { BodyReader } from "../client-exchange.ts";
 import { GatheredWrites } from "./gathered-writes.ts";
 import { H1ClientExchange, type H1Carrier } from "./h1-client-exchange.ts";
 import { H1RequestBody } from "./h1-request-body.ts";
-import { findHeadEnd, HEAD_END } from "./head-end.ts";
-import { rawRefusal, type Refusal } from "./refusal.ts";
+import { findHeadEnd, HEAD_END } from "../http/head-end.ts";
+import { rawRefusal, type Refusal } from "../refusal.ts";
 
 const MAX_HEAD_BYTES = 32 * 1024;
 /** Bytes held for later: a head that is read ahead, or what follows an upgrade. */

@@ -1,6 +1,7 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
-import type { AnswerHead } from "./app-request.ts";
-import type { BodyReader, ClientExchange, ClientListener, RefusalMessage } from "./client-exchange.ts";
+import type { AnswerHead } from "../app-request.ts";
+import type { BodyReader, ClientExchange, ClientListener, RefusalMessage } from "../client-exchange.ts";
+import { trailerObject } from "../http/trailer-object.ts";
 
 const { NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = constants;
 
@@ -161,14 +162,6 @@ export class H2ClientExchange implements ClientExchange {
   };
 
   readonly #onClose = (): void => this.listener?.onDone();
-}
-
-/** Fields as node takes HTTP/2 trailers. */
-export function trailerObject(fields: readonly string[]): Record<string, string[]> {
-  const trailers: Record<string, string[]> = {};
-  for (let i = 0; i + 1 < fields.length; i += 2)
-    (trailers[fields[i]?.toLowerCase() ?? ""] ??= []).push(fields[i + 1] ?? "");
-  return trailers;
 }
 
 /** Field names in lower case, as HTTP/2 has them. */

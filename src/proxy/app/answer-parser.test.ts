@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { AnswerParser, type ParserState } from "./answer-parser.ts";
-import type { AnswerHead } from "./app-request.ts";
+import type { AnswerHead } from "../app-request.ts";
 
 interface Read {
   state: ParserState;

@@ -1,5 +1,5 @@
-import type { ExchangeRecord } from "./exchange-record.ts";
-import { sendRefusal } from "./refusal.ts";
+import type { ExchangeRecord } from "../exchange-record.ts";
+import { sendRefusal } from "../refusal.ts";
 
 const CHECK_MS = 5000;
 

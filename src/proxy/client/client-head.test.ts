@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseClientHead } from "./client-head.ts";
-import { findHeadEnd } from "./head-end.ts";
+import { findHeadEnd } from "../http/head-end.ts";
 
 const MAX = 1000;
 
