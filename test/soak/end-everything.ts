@@ -13,6 +13,8 @@ import type { SoakWorld } from "./soak-world.ts";
 import { readStore } from "./store-view.ts";
 
 const LIMIT_MS = 120_000;
+/** What the images in the builds' storage are named. */
+const LAYERS = "localhost/catnap/";
 
 /** Terminates every microVM and deletes every image; nothing of them may be left but logs and records. */
 export async function endEverything({ server, tenants, places, client, underWay }: SoakWorld): Promise<void> {
@@ -38,8 +40,10 @@ export async function endEverything({ server, tenants, places, client, underWay 
   await eventually("folders of images, layers, root file systems and machines are empty", LIMIT_MS, async () => {
     const folders = [paths.images, paths.rootfs, paths.buildWork, paths.preparedMachines];
     const names = await Promise.all(folders.map((folder) => readdir(folder).catch(() => [])));
-    const layers = (await buildah.line("images", "--format", "{{.Name}}")).split("\n");
-    const left = [...names.flat(), ...layers.filter((name) => name.startsWith("localhost/catnap/"))];
+    // A list that is made while images go may fail; then it is made again.
+    const listed = await buildah.line("images", "--format", "{{.Name}}").catch(() => `${LAYERS}?`);
+    const layers = listed.split("\n").filter((name) => name.startsWith(LAYERS));
+    const left = [...names.flat(), ...layers];
     return left.length === 0 ? { done: undefined } : { saw: left.join(", ") };
   });
 }
