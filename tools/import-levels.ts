@@ -7,7 +7,9 @@ export const LEVELS: readonly (readonly string[])[] = [
   ["config", "observability"],
   ["store", "network", "engine", "guest-link", "auth"],
   ["hooks", "shell", "logs", "metering"],
-  ["build", "lifecycle"],
+  ["build"],
+  ["images"],
+  ["lifecycle"],
   ["aws", "metadata", "proxy"],
   ["main"],
 ];
@@ -20,7 +22,6 @@ export const PORTS: readonly RegExp[] = [
   /^src\/guest-link\/guest-link\.ts$/,
   /^src\/network\/slot\.ts$/,
   /^src\/auth\/(authorizer|endpoint-token)\.ts$/,
-  /^src\/build\/(image-builder|artifact-source)\.ts$/,
   /^src\/aws\/service\.ts$/,
 ];
 

@@ -1,5 +1,6 @@
 import type { BuiltImage } from "../build/image-builder.ts";
 import type { Engine, MachineHandle } from "../engine/engine.ts";
+import type { Templates } from "../images/templates.ts";
 import type { GuestAddress, GuestLink } from "../guest-link/guest-link.ts";
 import type { LogDestinations } from "../logs/log-destination.ts";
 import type { Meter } from "../metering/meter.ts";
@@ -11,16 +12,6 @@ import type { Turns } from "../util/turns.ts";
 import type { HostCapacity } from "./host-capacity.ts";
 import type { PreparedMachines } from "./prepared-machines.ts";
 import type { MicrovmRow, MicrovmStore } from "../store/microvm-store.ts";
-
-/** Templates of builds, of which the present engine can start clones. */
-export interface Templates {
-  /** The build's template, kept as it is until the lease is disposed; made again first where that is needed. */
-  lease(buildId: string, signal: AbortSignal): Promise<TemplateLease>;
-}
-
-export interface TemplateLease extends Disposable {
-  readonly image: BuiltImage;
-}
 
 /** What every life needs from the house; injected once. */
 export interface LifeContext {

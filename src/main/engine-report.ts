@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { EngineCapabilities } from "../engine/engine.ts";
-import type { EnginesInUse } from "../lifecycle/sweep-templates.ts";
+import type { EnginesInUse } from "../images/sweep-templates.ts";
 import type { EngineReport } from "../model/engine-report.ts";
 import { writeFileDurably } from "../util/write-file-durably.ts";
 

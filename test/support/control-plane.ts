@@ -9,7 +9,7 @@ import { BuildLog } from "../../src/build/build-log.ts";
 import { fetchArtifact } from "../../src/build/fetch-artifact.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import { homePaths, type HomePaths } from "../../src/config/paths.ts";
-import { BuildQueue } from "../../src/lifecycle/build-queue.ts";
+import { BuildQueue } from "../../src/images/build-queue.ts";
 import { createEgressResolver } from "../../src/lifecycle/connector-egress.ts";
 import { MicrovmSupervisor } from "../../src/lifecycle/microvm-supervisor.ts";
 import { openAccess } from "../../src/main/access.ts";

@@ -1,5 +1,5 @@
 import type { BuiltImage } from "../../src/build/image-builder.ts";
-import type { Templates } from "../../src/lifecycle/life-context.ts";
+import type { Templates } from "../../src/images/templates.ts";
 import { findBuild } from "../../src/store/build-store.ts";
 import type { Store } from "../../src/store/store.ts";
 

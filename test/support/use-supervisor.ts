@@ -8,7 +8,7 @@ import { text } from "node:stream/consumers";
 import { expect, onTestFinished, vi } from "vitest";
 import type { GuestEvent, GuestIdentity, GuestLink, GuestStatus } from "../../src/guest-link/guest-link.ts";
 import type { HostCapacity } from "../../src/lifecycle/host-capacity.ts";
-import type { Templates } from "../../src/lifecycle/life-context.ts";
+import type { Templates } from "../../src/images/templates.ts";
 import { MicrovmSupervisor } from "../../src/lifecycle/microvm-supervisor.ts";
 import type { IdlePolicy, MicrovmView, RunRequest } from "../../src/lifecycle/microvm-service.ts";
 import type { LogDestinations } from "../../src/logs/log-destination.ts";

@@ -1,6 +1,6 @@
 import type { EndpointTokens } from "../../auth/endpoint-token.ts";
-import type { BuildQueue } from "../../lifecycle/build-queue.ts";
-import type { ImageUse } from "../../lifecycle/image-use.ts";
+import type { BuildQueue } from "../../images/build-queue.ts";
+import type { ImageUse } from "../../images/image-use.ts";
 import type { MicrovmService } from "../../lifecycle/microvm-service.ts";
 import type { Quotas } from "../../model/quotas.ts";
 import type { Store } from "../../store/store.ts";

@@ -1,5 +1,5 @@
 import type { Kysely } from "kysely";
-import type { ImageUse } from "../../lifecycle/image-use.ts";
+import type { ImageUse } from "../../images/image-use.ts";
 import { parseImageArn } from "../../model/arn.ts";
 import { parseImageVersion } from "../../model/ids.ts";
 import { countLiveMicrovms, findImage, type ImageOwner, type ImageRow } from "../../store/image-store.ts";

@@ -1,5 +1,5 @@
 import * as schemas from "@aws-sdk/client-lambda-microvms";
-import { ImageUse } from "../../lifecycle/image-use.ts";
+import { ImageUse } from "../../images/image-use.ts";
 import { describeViolations, findViolations } from "../../model/constraint-check.ts";
 import { constraintsOf, SERVICE_MAXIMUM_DURATION_SECONDS, type OperationName } from "../../model/constraints.ts";
 import type { StructureShape } from "../../model/constraint-shape.ts";

@@ -1,5 +1,5 @@
 import type { Kysely } from "kysely";
-import type { BuildQueue } from "../../lifecycle/build-queue.ts";
+import type { BuildQueue } from "../../images/build-queue.ts";
 import { formatImageVersion, newBuildId } from "../../model/ids.ts";
 import { insertBuild } from "../../store/build-store.ts";
 import type { Database } from "../../store/tables.ts";

@@ -12,7 +12,7 @@ import {
 } from "../../../test/fixtures/use-lambda-microvms.ts";
 import { ScriptedBuilder } from "../../../test/support/scripted-builder.ts";
 import { homePaths } from "../../config/paths.ts";
-import { BuildQueue } from "../../lifecycle/build-queue.ts";
+import { BuildQueue } from "../../images/build-queue.ts";
 import { createEgressResolver } from "../../lifecycle/connector-egress.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite-store.ts";
 import { createLambdaMicrovmsService } from "./lambda-microvms-service.ts";

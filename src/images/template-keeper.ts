@@ -9,7 +9,7 @@ import { abandonable } from "../util/abandonable.ts";
 import { Turns } from "../util/turns.ts";
 import { ImageUse } from "./image-use.ts";
 import type { ImageWork } from "./image-work.ts";
-import type { TemplateLease, Templates } from "./life-context.ts";
+import type { TemplateLease, Templates } from "./templates.ts";
 import { renewTemplate } from "./renew-template.ts";
 import { sweepTemplates, type EnginesInUse } from "./sweep-templates.ts";
 
