@@ -50,7 +50,7 @@ export class BuildQueue {
   readonly #waiting: string[] = [];
   /** Ids of builds and keys of removals that are queued or under way. */
   readonly #known = new Set<string>();
-  readonly #tasks = new Set<Promise<void>>();
+  readonly #tasks = new Set<Promise<unknown>>();
   readonly #stopping = new AbortController();
   #building = 0;
   #sweepWanted = false;
@@ -136,7 +136,7 @@ export class BuildQueue {
   #sweep(): void {
     this.#sweepWanted = false;
     this.#sweeping = true;
-    const sweeps = Promise.all([sweepRootfs(this.#work), sweepLayers(this.#work)]).then(() => {});
+    const sweeps = Promise.all([sweepRootfs(this.#work), sweepLayers(this.#work)]);
     this.#track(sweeps, { directory: this.#work.paths.rootfs }, () => {
       this.#sweeping = false;
     });
@@ -153,7 +153,7 @@ export class BuildQueue {
     });
   }
 
-  #track(work: Promise<void>, details: object, done: () => void): void {
+  #track(work: Promise<unknown>, details: object, done: () => void): void {
     const task = work
       .catch((err: unknown) =>
         this.#work.log.error({ err, ...details }, "image work could not be recorded; it is taken up at the next start"),
