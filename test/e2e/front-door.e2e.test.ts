@@ -8,6 +8,7 @@ import { CATNAP, mustRun, runProgram } from "../support/project.ts";
 import { buildApp, microvmBecomes } from "../support/walkthrough.ts";
 
 const REGION = "us-east-1";
+const LIMIT_MS = 120_000;
 const IDLE_POLICY = '{"maxIdleDurationSeconds":900,"suspendedDurationSeconds":600,"autoResumeEnabled":true}';
 
 async function useMicrovm() {
@@ -94,20 +95,11 @@ test("curl speaks both versions of HTTP through a sleep, a link opens a browser'
 
 test("the limits of a microVM's size hold when they are asked for", async () => {
   const { url, token, curl } = await useMicrovm();
-  const codes = await curl(
-    ...[
-      "--parallel",
-      "--parallel-max",
-      "20",
-      "-H",
-      `X-aws-proxy-auth: ${token}`,
-      "-w",
-      "%{http_code}\n",
-      "-o",
-      "/dev/null",
-    ],
-    `${url}/[1-120]`,
-  );
-  expect(codes).toMatch(/429/);
+  const parallel = ["--parallel", "--parallel-max", "50", "-w", "%{http_code}\n", "-o", "/dev/null"];
+  // On a busy host one burst may come so slowly that it is within the limit.
+  const codes = await eventually("a burst beyond the limit", LIMIT_MS, async () => {
+    const seen = await curl(...parallel, "-H", `X-aws-proxy-auth: ${token}`, `${url}/[1-300]`);
+    return seen.includes("429") ? { done: seen } : { saw: seen.slice(0, 40) };
+  });
   expect(codes).toMatch(/200|404/);
 });
