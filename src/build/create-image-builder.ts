@@ -29,6 +29,8 @@ import { validateSnapshot } from "./validate-snapshot.ts";
 
 export interface ImageBuilderTools extends Pick<BootTools, "engine" | "openLink"> {
   readonly acquireSlot: () => Promise<SlotLease>;
+  /** Lets the machine in a slot ask for the build role's credentials; the result ends that. */
+  readonly admit: (slot: number, build: BuildRequest) => () => void;
   readonly objects: ObjectReader;
   readonly authorizer: Authorizer;
   readonly config: Config;
@@ -185,7 +187,14 @@ class Build {
     const slot = await tools.acquireSlot();
     try {
       await slot.setEgress(request.egress);
-      return slot;
+      const dismiss = tools.admit(slot.number, request);
+      return {
+        ...slot,
+        release: () => {
+          dismiss();
+          return slot.release();
+        },
+      };
     } catch (cause) {
       await slot.release();
       throw cause;

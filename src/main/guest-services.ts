@@ -5,6 +5,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { startTicksOf } from "../engine/qemu/process-identity.ts";
 import { AppError } from "../errors/app-error.ts";
+import type { BuildGuests } from "../metadata/build-guests.ts";
 import { createGuestDirectory, type Guest } from "../metadata/guest-directory.ts";
 import { createMetadataServer } from "../metadata/metadata-server.ts";
 import { openMetadataTokens } from "../metadata/metadata-token.ts";
@@ -21,6 +22,7 @@ const MAX_API_CONNECTIONS = 128;
 
 export interface MetadataParts {
   readonly slots: SlotPool;
+  readonly builders: BuildGuests;
   readonly sessions: Access["sessions"];
   readonly onKeepAlive?: (guest: Guest) => void;
 }
@@ -28,7 +30,7 @@ export interface MetadataParts {
 /** Opens the metadata service, which tells guests apart by their network slots. */
 export async function openMetadata(
   { paths, store, log, cleanup }: House,
-  { slots, sessions, onKeepAlive }: MetadataParts,
+  { slots, builders, sessions, onKeepAlive }: MetadataParts,
 ): Promise<void> {
   const guests = createGuestDirectory({
     store,
@@ -38,7 +40,7 @@ export async function openMetadata(
   const server = createMetadataServer({
     identify: async (address) => {
       const slot = slots.numberOf(address);
-      return slot === undefined ? undefined : guests.find(slot);
+      return slot === undefined ? undefined : (builders.find(slot) ?? guests.find(slot));
     },
     tokens: await openMetadataTokens(join(paths.certificates, "metadata-key")),
     credentials: createRoleCredentials({

@@ -13,6 +13,7 @@ import type { LifeContext } from "../lifecycle/life-context.ts";
 import { MicrovmSupervisor } from "../lifecycle/microvm-supervisor.ts";
 import { PreparedMachines } from "../lifecycle/prepared-machines.ts";
 import { TemplateKeeper } from "../images/template-keeper.ts";
+import { BuildGuests } from "../metadata/build-guests.ts";
 import { openSlotPool, type SlotPool } from "../network/slot-pool.ts";
 import { createLogDestinations, type LogDestinations } from "../logs/log-destination.ts";
 import { removeOldEvents } from "../logs/log-retention.ts";
@@ -57,13 +58,14 @@ export async function openMachines(
   const metering = openMetering(house, engine, activity.has("cpu") ? touch : undefined);
   const slots = await openSlotPool({ home: paths.home, subnet: config.slotSubnet, spares: config.slotPoolSize });
   cleanup.add(() => slots.close());
-  await openMetadata(house, { slots, ...access, ...(activity.has("keep-alive") && { onKeepAlive: touch }) }); // before any guest runs on, so that none finds it shut
+  const builders = new BuildGuests();
+  await openMetadata(house, { slots, builders, ...access, ...(activity.has("keep-alive") && { onKeepAlive: touch }) }); // before any guest runs on, so that none finds it shut
   const capacity = new HostCapacity({ reserveMiB: config.memoryReserveMiB });
   const disk = new DiskReserve({ directory: paths.home, reserveMiB: config.diskReserveMiB });
   watchDisk(house, disk);
   const prepared = openPrepared(house, { engine, slots, capacity, disk });
   const egressOf = createEgressResolver({ store: house.store, subnets: config.subnets });
-  const builder = await openBuilder(house, { engine, slots, disk });
+  const builder = await openBuilder(house, { engine, slots, disk, builders });
   const parts = { engine, slots, prepared, egressOf, logs, builder, disk };
   const templates = await openTemplates(house, parts);
   const supervisor: MicrovmSupervisor = openSupervisor(house, {
@@ -169,12 +171,13 @@ function openSupervisor(
 
 async function openBuilder(
   house: House,
-  { engine, slots, disk }: Pick<Parts, "engine" | "slots" | "disk">,
+  { engine, slots, disk, builders }: Pick<Parts, "engine" | "slots" | "disk"> & { builders: BuildGuests },
 ): Promise<ImageBuilder> {
   const { config, paths, log, store } = house;
   return createImageBuilder({
     engine,
     acquireSlot: () => slots.acquire(),
+    admit: (slot, build) => builders.admit(slot, build),
     openLink: createGuestLink,
     config,
     paths,

@@ -2,13 +2,16 @@ import { sql } from "kysely";
 import type { MachineHandle } from "../engine/engine.ts";
 import type { Store } from "../store/store.ts";
 
-/** The microVM that asks. */
+/** The microVM that asks, or the machine of a build. */
 export interface Guest {
+  /** The build's id for a machine of a build. */
   readonly microvmId: string;
   readonly accountId: string;
   readonly region: string;
   readonly imageArn: string;
+  /** The build role for a machine of a build. */
   readonly executionRoleArn?: string;
+  readonly isOfBuild?: boolean;
 }
 
 /** Tells guests apart by the network slot they call from. */

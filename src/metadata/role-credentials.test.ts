@@ -3,6 +3,7 @@ import { createRoleSessions } from "../auth/role-sessions.ts";
 import { newRoleId } from "../model/ids.ts";
 import { deleteRoleRow, insertRole, updateRole } from "../store/iam-store.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
+import { BuildGuests } from "./build-guests.ts";
 import { createGuestDirectory, type Guest } from "./guest-directory.ts";
 import { createRoleCredentials } from "./role-credentials.ts";
 
@@ -78,6 +79,28 @@ test("new ones are there before SDKs ask for them, a quarter of an hour before t
   expect(second).not.toBe(first);
   advance(70 * MINUTE);
   expect(await keyOf()).not.toBe(second);
+});
+
+test("a machine of a build has its role until it ends, for so long that SDKs in its snapshot soon ask again", async () => {
+  const { ask, keyOf, advance } = await useCredentials();
+  const builders = new BuildGuests();
+  const roleArn = GUEST.executionRoleArn ?? "";
+  const build = { accountId: ACCOUNT, region: "us-east-1", imageArn: GUEST.imageArn, buildRoleArn: roleArn };
+  const dismiss = builders.admit(7, { ...build, buildId: "build-1" });
+  const guest = builders.find(7);
+  if (guest === undefined) throw new Error("not admitted");
+  const session = await ask(guest);
+  if ("refused" in session) throw new Error(session.refused);
+  expect(session.arn).toBe(`arn:aws:sts::${ACCOUNT}:assumed-role/Exec/build-1`);
+  expect(session.expiresAt.getTime() - session.issuedAt.getTime()).toBe(6 * MINUTE);
+  expect(await keyOf(guest)).toBe(session.accessKeyId);
+  advance(MINUTE);
+  expect(await keyOf(guest)).not.toBe(session.accessKeyId);
+  dismiss();
+  expect(builders.find(7)).toBeUndefined();
+  builders.admit(7, { ...build, buildId: "build-2" });
+  dismiss(); // once more does no harm to who has the slot now
+  expect(builders.find(7)).toMatchObject({ microvmId: "build-2" });
 });
 
 test("each microVM has credentials of its own", async () => {

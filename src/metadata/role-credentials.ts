@@ -5,10 +5,19 @@ import type { RoleRow } from "../store/iam-store.ts";
 import type { Store } from "../store/store.ts";
 import type { Guest } from "./guest-directory.ts";
 
-/** Contract 9. */
-const SESSION_SECONDS = 55 * 60;
-/** SDKs look for new credentials a quarter of an hour before the end, so new ones are there by then. */
-const RENEW_MS = 20 * 60 * 1000;
+interface Terms {
+  readonly seconds: number;
+  /** Left when new ones are issued. */
+  readonly renewMs: number;
+}
+
+/** Contract 9. SDKs look for new credentials a quarter of an hour before the end, so new ones are there by then. */
+const OF_RUN: Terms = { seconds: 55 * 60, renewMs: 20 * 60 * 1000 };
+/**
+ * An SDK keeps those that it has, so a clone goes on with what is in its snapshot. It is to turn to its own soon: botocore
+ * keeps even the shortest for five minutes, and others for less.
+ */
+const OF_BUILD: Terms = { seconds: 6 * 60, renewMs: 5.5 * 60 * 1000 };
 
 export type RoleCredentials = RoleSession | { readonly refused: string };
 
@@ -20,7 +29,7 @@ export interface RoleCredentialsOptions {
   readonly onIssued?: (guest: Guest, session: RoleSession) => void;
 }
 
-/** The credentials of execution roles: one session a microVM, renewed in time, the same for all who ask meanwhile. */
+/** The credentials of execution roles, and of build roles during a build: one session a microVM, renewed in time, the same for all who ask meanwhile. */
 export function createRoleCredentials(options: RoleCredentialsOptions): (guest: Guest) => Promise<RoleCredentials> {
   const { store, sessions, now = Date.now, onIssued = () => {} } = options;
   const underWay = new Map<string, Promise<RoleCredentials>>();
@@ -31,11 +40,12 @@ export function createRoleCredentials(options: RoleCredentialsOptions): (guest: 
     const distrust = whyNot(role, guest);
     if (distrust !== undefined) return { refused: distrust };
     const present = await sessions.findOf(guest.microvmId, role);
-    if (present && present.expiresAt.getTime() - now() > RENEW_MS) return present;
+    const terms = guest.isOfBuild === true ? OF_BUILD : OF_RUN;
+    if (present && present.expiresAt.getTime() - now() > terms.renewMs) return present;
     const session = await sessions.issue({
       role,
       sessionName: guest.microvmId,
-      durationSeconds: SESSION_SECONDS,
+      durationSeconds: terms.seconds,
       microvmId: guest.microvmId,
     });
     onIssued(guest, session);

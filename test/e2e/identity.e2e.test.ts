@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { AwsCli } from "../support/aws.ts";
 import { newCatnapServer } from "../support/catnap-server.ts";
-import { buildApp, microvmBecomes } from "../support/walkthrough.ts";
+import { BUILD_ROLE, buildApp, microvmBecomes } from "../support/walkthrough.ts";
 
 const ACCOUNT = "123456789012";
 const EXECUTION_ROLE = "MicroVMExecutionRole";
@@ -104,6 +104,12 @@ test("an app has the credentials of its execution role, they bind, and nobody el
   expect(refused.err).toContain(
     `User: ${session} is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::${bucket}/app.zip`,
   );
+
+  // the build had its own role, and a client made then goes on working
+  const built = await app.python("answer = built_as");
+  expect(built.out).toMatch(new RegExp(`^arn:aws:sts::${ACCOUNT}:assumed-role/${BUILD_ROLE}/`));
+  const then = await app.python(`answer = sts.get_caller_identity()["Arn"]`);
+  expect([session, built.out]).toContain(then.out);
 
   // nobody else
   expect((await documentOf(other))["AccessKeyId"]).not.toBe(document["AccessKeyId"]);
