@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { ENGINE_FILES } from "../../src/engine/engine.ts";
 import { newCatnapServer, type CatnapServer } from "../support/catnap-server.ts";
 import { eventually } from "../support/eventually.ts";
 import { useHostileApp, type HostileMicrovm } from "../support/hostile-app.ts";
@@ -43,6 +44,18 @@ async function sleepAndWake(microvm: HostileMicrovm, { fromDisk }: { fromDisk: b
 async function forkWithoutEnd(microvm: HostileMicrovm): Promise<void> {
   await microvm.ask("/fork");
   await sleepAndWake(microvm, { fromDisk: true });
+}
+
+/** The kernel ends who took it all, and the app goes on; what was taken is not slept on. */
+async function exhaustMemory(microvm: HostileMicrovm): Promise<void> {
+  expect(await microvm.ask("/eat")).toBe("signal 9");
+  expect(await microvm.ask("/count")).toBe("1");
+  await microvm.suspend();
+  await microvm.becomes("SUSPENDED");
+  const { blocks } = await stat(join(microvm.directory, ENGINE_FILES.changedPages));
+  expect(blocks * 512).toBeLessThan(64 * 1024 * 1024);
+  await microvm.endDoze();
+  expect(await microvm.ask("/count")).toBe("2");
 }
 
 async function fillDisk(microvm: HostileMicrovm): Promise<void> {
@@ -122,7 +135,7 @@ test("guests that go wild in any way harm nobody else and end when told; two hun
     while (!isOver) counted.push(await neighbour.ask("/count"));
   })();
   stream.catch(() => {}); // awaited below
-  const ways = [forkWithoutEnd, fillDisk, floodLog, takeAgentOver];
+  const ways = [forkWithoutEnd, exhaustMemory, fillDisk, floodLog, takeAgentOver];
   await Promise.all(
     ways.map(async (goWild) => {
       const microvm = await app.run(wild.arn);
