@@ -1,25 +1,17 @@
 import { writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
+import { readArguments, refuseArguments } from "../support/read-arguments.ts";
 import { runChaos, type ChaosReport } from "./chaos.ts";
 
-/** ./dev chaos [CYCLES] [--seed N] [--microvms N] [--pause SECONDS] [--report FILE]; Ctrl-C ends it with its report. */
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    seed: { type: "string" },
-    microvms: { type: "string" },
-    pause: { type: "string" },
-    report: { type: "string" },
-  },
-});
-const cycles = Number(positionals[0] ?? 100);
+const USAGE =
+  "usage: ./dev chaos [CYCLES] [--seed N] [--microvms N] [--pause SECONDS] [--report FILE]; Ctrl-C ends it with its report";
+
+const { first, values } = readArguments(USAGE, ["seed", "microvms", "pause", "report"]);
+const cycles = Number(first ?? 100);
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
 const microvms = Number(values.microvms ?? 4);
 const meanPauseSeconds = Number(values.pause ?? 4);
-if (![cycles, seed, microvms, meanPauseSeconds].every((number) => Number.isSafeInteger(number) && number >= 0)) {
-  process.stderr.write("usage: ./dev chaos [CYCLES] [--seed N] [--microvms N] [--pause SECONDS] [--report FILE]\n");
-  process.exit(2);
-}
+if (![cycles, seed, microvms, meanPauseSeconds].every((number) => Number.isSafeInteger(number) && number >= 0))
+  refuseArguments(USAGE, "Counts are whole numbers");
 
 const line = (report: ChaosReport) =>
   `${report.cycles} of ${cycles} cycles, ${report.requests} requests, killed: server ${report.serverKills}, dozing machines ${report.dozerKills}, any machine ${report.machineKills} (${report.endedAsTold} of which ended a running microVM, as they must); ${report.seconds} s`;

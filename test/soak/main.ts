@@ -1,21 +1,16 @@
 import { writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
+import { readArguments, refuseArguments } from "../support/read-arguments.ts";
 import { runSoak } from "./soak.ts";
 import { describeProgress, toMarkdown } from "./soak-report.ts";
 
-const USAGE = "usage: ./dev soak [MINUTES] [--seed N] [--microvms N] [--report FILE]\n";
+const USAGE = "usage: ./dev soak [MINUTES] [--seed N] [--microvms N] [--report FILE]";
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { seed: { type: "string" }, microvms: { type: "string" }, report: { type: "string" } },
-});
-const minutes = Number(positionals[0] ?? 30);
+const { first, values } = readArguments(USAGE, ["seed", "microvms", "report"]);
+const minutes = Number(first ?? 30);
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
 const microvms = Number(values.microvms ?? 20);
-if (!(minutes > 0) || ![seed, microvms].every((number) => Number.isSafeInteger(number) && number >= 0)) {
-  process.stderr.write(USAGE);
-  process.exit(2);
-}
+if (!(minutes > 0) || ![seed, microvms].every((number) => Number.isSafeInteger(number) && number >= 0))
+  refuseArguments(USAGE, "MINUTES is a number above 0, the others are whole numbers");
 
 process.stdout.write(`seed ${seed}\n`);
 try {
