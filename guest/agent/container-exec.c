@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "container-init.h"
+#include "container-failure.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

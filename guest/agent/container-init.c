@@ -5,8 +5,6 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -18,29 +16,13 @@
 #include "capabilities.h"
 #include "container.h"
 #include "container-exec.h"
+#include "container-failure.h"
 #include "container-mounts.h"
 #include "file-text.h"
 #include "user-lookup.h"
 
 #define MAX_USER_FILE_BYTES (1024 * 1024)
 #define NOFILE_LIMIT 1024
-
-static int report_fd = -1;
-
-void container_fail(int code, const char *format, ...)
-{
-	int error = errno;
-	struct start_failure failure = {.exit_code = code};
-	va_list arguments;
-	va_start(arguments, format);
-	int length = vsnprintf(failure.message, sizeof(failure.message), format, arguments);
-	va_end(arguments);
-	if (error != 0 && length >= 0 && (size_t)length < sizeof(failure.message))
-		snprintf(failure.message + length, sizeof(failure.message) - (size_t)length, ": %s", strerror(error));
-	ssize_t written = write(report_fd, &failure, sizeof(failure));
-	(void)written;
-	_exit(code);
-}
 
 static void check(bool done, const char *what)
 {
@@ -130,7 +112,7 @@ void container_become(const struct start_config *config, int program)
 
 void container_prepare(int report)
 {
-	report_fd = report;
+	container_report_to(report);
 	setsid();
 	umask(022);
 	/* Nothing of the agent leaks into the program; the report closes itself at exec. */

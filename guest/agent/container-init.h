@@ -11,7 +11,4 @@ void container_prepare(int report);
 /* Last steps, in the container's namespaces: limits, user, program. `program` is as for container_exec. */
 void container_become(const struct start_config *config, int program) __attribute__((noreturn));
 
-/* Ends the start with a message; `code` is its exit code. errno's text is added unless it is 0. */
-void container_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
-
 #endif

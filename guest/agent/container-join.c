@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "boot.h"
+#include "container-failure.h"
 #include "container-init.h"
 #include "log.h"
 #include "terminal.h"

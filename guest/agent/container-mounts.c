@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "boot.h"
-#include "container-init.h"
+#include "container-failure.h"
 
 #define INERT (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
