@@ -27,6 +27,11 @@ export const ERROR_CATALOGUE = {
     retryable: false,
     message: "The virtual machine monitor answered out of protocol.",
   },
+  ERR_ENGINE_MEMORY: {
+    fault: "system",
+    retryable: true,
+    message: "The memory of a virtual machine could not be read or written.",
+  },
   ERR_ENGINE_SNAPSHOT: { fault: "system", retryable: false, message: "A snapshot could not be written or read." },
   ERR_ENGINE_LOST: { fault: "system", retryable: false, message: "The virtual machine monitor process is gone." },
   ERR_GUEST_UNREACHABLE: { fault: "system", retryable: true, message: "The guest agent did not answer." },

@@ -56,7 +56,7 @@ export class DifferenceThread {
   #giveUp(worker: Worker, cause: unknown): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
-    const fault = new AppError("ERR_ENGINE_SNAPSHOT", { cause });
+    const fault = new AppError("ERR_ENGINE_MEMORY", { cause });
     for (const { reject } of this.#waiting.values()) reject(fault);
     this.#waiting.clear();
   }

@@ -17,10 +17,13 @@ function answer(id: number, job: DifferenceJob): DifferenceAnswer {
   } catch (cause) {
     // An error loses its class on the way between threads.
     if (cause instanceof AppError) return { id, code: cause.code, message: cause.message };
-    return {
-      id,
-      code: "ERR_ENGINE_SNAPSHOT",
-      message: `The page difference cannot be ${DONE[job.work]}: ${String(cause)}`,
-    };
+    const message = `The page difference cannot be ${DONE[job.work]}: ${String(cause)}`;
+    return { id, code: isMissing(cause, job) ? "ERR_ENGINE_SNAPSHOT" : "ERR_ENGINE_MEMORY", message };
   }
+}
+
+/** Of what a machine is loaded from; a process that is gone is missing too, but the next one may do. */
+function isMissing(cause: unknown, { work, base, file }: DifferenceJob): boolean {
+  const { code, path } = cause as NodeJS.ErrnoException;
+  return work === "load" && code === "ENOENT" && (path === base || path === file);
 }

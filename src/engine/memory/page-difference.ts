@@ -50,7 +50,7 @@ export function writeDifference(file: string, source: MemorySource, runs: readon
     let position = HEADER_BYTES;
     let segments = 0;
     for (const segment of encode(runs, (run, now, template) => {
-      readFully(memory, now, source.mapping.address + run.firstPage * PAGE_BYTES);
+      readMemory(memory, now, source.mapping.address + run.firstPage * PAGE_BYTES);
       readUpToEnd(base, template, run.firstPage * PAGE_BYTES);
     })) {
       const packed = pack(segment);
@@ -67,7 +67,10 @@ export function writeDifference(file: string, source: MemorySource, runs: readon
   });
 }
 
-/** Puts a difference into a process that has not run yet; ERR_ENGINE_SNAPSHOT when the file is not intact. */
+/**
+ * Puts a difference into a process that has not run yet. ERR_ENGINE_SNAPSHOT when the file is not intact, and only then:
+ * it costs the microVM its life.
+ */
 export function applyDifference(file: string, target: MemorySource): void {
   withFiles([`/proc/${target.pid}/mem`, "r+"], [target.base, "r"], [file, "r"], (memory, base, input) => {
     const header = Buffer.alloc(HEADER_BYTES);
@@ -192,6 +195,10 @@ function withFiles<T>(
   }
 }
 
+function readMemory(from: number, into: Buffer, position: number): void {
+  if (readUpToEnd(from, into, position) < into.length) throw gone();
+}
+
 function readFully(from: number, into: Buffer, position: number): void {
   if (readUpToEnd(from, into, position) < into.length) throw damaged("it ended early");
 }
@@ -212,8 +219,14 @@ function readUpToEnd(from: number, into: Buffer, position: number): number {
 
 function writeFully(to: number, bytes: Buffer, position: number): void {
   for (let done = 0; done < bytes.length;) {
-    done += writeSync(to, bytes, done, bytes.length - done, position + done);
+    const written = writeSync(to, bytes, done, bytes.length - done, position + done);
+    if (written === 0) throw gone(); // only the memory of a process takes nothing and says so without an error
+    done += written;
   }
+}
+
+function gone(): AppError {
+  return new AppError("ERR_ENGINE_MEMORY", { message: "The process ended" });
 }
 
 function damaged(why: string): AppError {

@@ -23,7 +23,7 @@ export interface PageRun {
   readonly pages: number;
 }
 
-/** Finds the mapping of the memory file in a process; it is one piece whatever the guest's own layout. */
+/** Finds the mapping of the memory file in a process; it is one piece whatever the guest's own layout. ERR_ENGINE_MEMORY for one that is gone. */
 export function findRamMapping(pid: number, memoryFile: string): RamMapping {
   let mapping: RamMapping | undefined;
   for (const line of readFileSync(`/proc/${pid}/maps`, "utf8").split("\n")) {
@@ -37,7 +37,7 @@ export function findRamMapping(pid: number, memoryFile: string): RamMapping {
     mapping = { address: mapping?.address ?? from, bytes: (mapping?.bytes ?? 0) + to - from };
   }
   if (mapping === undefined)
-    throw new AppError("ERR_ENGINE_SNAPSHOT", { message: `Process ${pid} does not map ${memoryFile}` });
+    throw new AppError("ERR_ENGINE_MEMORY", { message: `Process ${pid} does not map ${memoryFile}` });
   return mapping;
 }
 
@@ -66,7 +66,7 @@ function scan(pagemap: number, mapping: RamMapping): FoundPages {
     const count = Math.min(CHUNK_ENTRIES, total - first);
     const at = (mapping.address / PAGE_BYTES + first) * ENTRY_BYTES;
     if (readSync(pagemap, bytes, 0, count * ENTRY_BYTES, at) !== count * ENTRY_BYTES)
-      throw new AppError("ERR_ENGINE_SNAPSHOT", { message: "The page map ended early" });
+      throw new AppError("ERR_ENGINE_MEMORY", { message: "The page map ended early" });
     for (let index = 0; index < count; index++) {
       const upper = words[index * 2 + 1] as number;
       if (upper === 0) continue;

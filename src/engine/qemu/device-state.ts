@@ -49,8 +49,8 @@ export function sealDeviceState(state: Buffer): Buffer {
 
 /** Throws ERR_ENGINE_SNAPSHOT for a file that is not as it was written: a monitor would load what it can of it. */
 export async function checkDeviceState(file: string): Promise<void> {
-  const sealed = await readFile(file).catch((cause: unknown) => {
-    throw damaged("it cannot be read", cause);
+  const sealed = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
+    throw cause.code === "ENOENT" ? damaged("it is missing", cause) : cause;
   });
   if (sealed.length < SEAL_BYTES || !sealed.subarray(-SEAL_BYTES, -4).equals(SEAL)) throw damaged("its end is missing");
   if (crc32(sealed.subarray(0, -4)) !== sealed.readUInt32LE(sealed.length - 4))

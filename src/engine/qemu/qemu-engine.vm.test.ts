@@ -4,7 +4,9 @@ import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { useTinyGuest } from "../../../test/support/tiny-guest.ts";
 import { bootTiny } from "../../../test/support/tiny-template.ts";
-import { processesWorkingIn } from "./process-identity.ts";
+import { eventually } from "../../../test/support/eventually.ts";
+import { processesWorkingIn, startTicksOf } from "./process-identity.ts";
+import type { MachineHandle } from "../engine.ts";
 import type { GuestLink } from "../../guest-link/guest-link.ts";
 
 /** Counter in memory, counter on disk, and the guest's clock in seconds. */
@@ -97,6 +99,39 @@ async function flipByte(path: string): Promise<() => Promise<void>> {
     await file.close();
   };
 }
+
+test("a monitor that is killed while it loads or saves damages nothing, and is not taken for damage", async () => {
+  const tiny = await useTinyGuest();
+  const slot = await tiny.slot();
+  const spec = {
+    directory: join(tiny.home, "one"),
+    template: await bootTiny(tiny),
+    rootfs: tiny.rootfs,
+    network: slot.network,
+  };
+  const machine = await tiny.engine.restore(spec);
+  await wake(slot.link);
+  expect(await count(slot.link)).toMatchObject({ memory: 1 });
+  await machine.suspend();
+  await machine.kill();
+  const killed = async ({ pid }: MachineHandle) => {
+    process.kill(pid, "SIGKILL");
+    await eventually("the monitor is gone", 10_000, async () =>
+      (await startTicksOf(pid)) === undefined ? { done: undefined } : { saw: "a process" },
+    );
+  };
+  await expect(tiny.engine.resume({ ...spec, onStarted: killed })).rejects.toMatchObject({ code: "ERR_ENGINE_MEMORY" });
+  const awake = await tiny.engine.resume(spec);
+  await wake(slot.link);
+  expect(await count(slot.link)).toMatchObject({ memory: 2 });
+  const saved = await readFile(join(spec.directory, "memory.diff"));
+  const code = expect.stringMatching(/^ERR_ENGINE_(LOST|MEMORY)$/);
+  const suspending = expect(awake.suspend()).rejects.toMatchObject({ code });
+  await killed(awake.handle);
+  await suspending;
+  await awake.kill();
+  expect(await readFile(join(spec.directory, "memory.diff"))).toEqual(saved);
+});
 
 test("damaged files are refused, and no process stays", async () => {
   const tiny = await useTinyGuest();

@@ -90,6 +90,7 @@ export class QemuMachine implements Machine {
     ]);
     if (difference.status === "rejected") throw difference.reason;
     if (saved.status === "rejected") throw saved.reason;
+    await this.#qmp.execute("query-status"); // a process that is killed loses pages before it is gone
     await rename(`${pages}.new`, pages);
     await rename(`${devices}.new`, devices);
     await syncDirectory(directory);
