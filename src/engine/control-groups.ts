@@ -1,4 +1,4 @@
-import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -22,8 +22,11 @@ const PARENT_WEIGHT = availableParallelism();
 /** The group all machines share, beside the host's other groups. */
 const PARENT = "catnap";
 
-const REMOVE_TRIES = 20;
 const REMOVE_PAUSE_MS = 10;
+/** For a group that somebody may use. */
+const REMOVE_TRIES = 20;
+/** For one that nobody is in: on a busy host it takes the kernel seconds to say so. */
+const REMOVE_EMPTY_TRIES = 500;
 
 /** File name in a group → what is written there. */
 type Settings = Readonly<Record<string, string>>;
@@ -83,6 +86,16 @@ export class ControlGroups {
   /** Removes the group of a machine whose process is gone. */
   async remove(name: string): Promise<void> {
     await Promise.all(this.#hierarchies.map(({ directory }) => removeGroup(join(directory, PARENT, name))));
+  }
+
+  /** Removes groups that nobody is in, of names that begin so: while no machine is being started. */
+  async removeEmpty(prefix: string): Promise<void> {
+    const removals = this.#hierarchies.map(async ({ directory }) => {
+      const names = await readdir(join(directory, PARENT));
+      const ours = names.filter((name) => name.startsWith(prefix));
+      await Promise.all(ours.map((name) => rmdir(join(directory, PARENT, name)).catch(() => {})));
+    });
+    await Promise.all(removals);
   }
 }
 
@@ -183,17 +196,22 @@ async function set(group: string, settings: Settings): Promise<void> {
 
 /** The kernel counts a process in for a moment after its end. */
 async function removeGroup(directory: string): Promise<void> {
-  for (let left = REMOVE_TRIES; ; left--) {
+  for (let tries = 1; ; tries++) {
     try {
       await rmdir(directory);
       return;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === "ENOENT" || (code === "EBUSY" && left === 0)) return;
+      if (code === "ENOENT") return;
       if (code !== "EBUSY") throw error;
+      if (tries >= ((await isInUse(directory)) ? REMOVE_TRIES : REMOVE_EMPTY_TRIES)) return;
       await setTimeout(REMOVE_PAUSE_MS);
     }
   }
+}
+
+async function isInUse(directory: string): Promise<boolean> {
+  return (await readText(join(directory, "cgroup.procs"))) !== "";
 }
 
 async function readText(path: string): Promise<string> {

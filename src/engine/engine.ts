@@ -181,4 +181,6 @@ export interface Engine {
   keepOnly(fingerprints: ReadonlySet<string>): Promise<void>;
   /** Ends every monitor process that works in `directory` or below, except the given ones. */
   killStrays(directory: string, keep: ReadonlySet<number>): Promise<void>;
+  /** Removes what bounded machines of networks whose names begin so, and outlived them; call it before any is started. */
+  removeEmptyGroups(prefix: string): Promise<void>;
 }

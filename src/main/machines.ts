@@ -77,6 +77,7 @@ export async function openMachines(
   });
   const builds = openBuilds(house, { ...parts, templates });
   await engine.killStrays(paths.images, new Set()); // machines of builds that a crash interrupted
+  await engine.removeEmptyGroups(slots.namePrefix);
   await prepared.recover();
   await supervisor.recover();
   await slots.removeOrphans();

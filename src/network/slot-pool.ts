@@ -12,6 +12,7 @@ import {
   slotAt,
   slotCount,
   slotNumberOf,
+  slotPrefix,
   type SlotBlock,
 } from "./slot.ts";
 
@@ -29,6 +30,8 @@ export interface SlotLease {
 export interface SlotPool {
   /** The one address of the host that guests reach, under the addresses of metadata and API. */
   readonly serviceAddress: string;
+  /** Names of this home's slots begin so. */
+  readonly namePrefix: string;
   /** The slot whose guest calls from this address. */
   numberOf(address: string): number | undefined;
   acquire(): Promise<SlotLease>;
@@ -76,6 +79,10 @@ class NamespaceSlotPool implements SlotPool {
 
   get serviceAddress(): string {
     return serviceAddress(this.#block);
+  }
+
+  get namePrefix(): string {
+    return slotPrefix(this.#block);
   }
 
   numberOf(address: string): number | undefined {

@@ -42,10 +42,14 @@ export function slotNumberOf(block: SlotBlock, address: string): number | undefi
   return Number.isInteger(number) && number >= 0 && number < slotCount(block) ? number : undefined;
 }
 
+export function slotPrefix(block: SlotBlock): string {
+  return `catnap-${block.tag}-`;
+}
+
 export function slotAt(block: SlotBlock, number: number): Slot {
   return {
     number,
-    namespace: `catnap-${block.tag}-${number}`,
+    namespace: `${slotPrefix(block)}${number}`,
     hostInterface: `cn${block.tag}-${number}`,
     slotAddress: formatAddress(block.base + number * 2 + 1),
   };

@@ -95,6 +95,8 @@ export class MemoryEngine implements Engine {
     for (const one of this.kept) if (!fingerprints.has(one)) this.kept.delete(one);
   }
 
+  async removeEmptyGroups(): Promise<void> {}
+
   async killStrays(directory: string, keep: ReadonlySet<number>): Promise<void> {
     for (const [pid, machine] of this.machines) {
       if (!keep.has(pid) && machine.handle.directory.startsWith(directory)) await machine.kill();

@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import { readdir, readFile, readlink, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, readlink, stat } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { runProgram } from "../../../test/support/project.ts";
 import { useSystemCallOf, type SystemCall } from "../../../test/support/system-call-of.ts";
@@ -191,6 +191,12 @@ test("a machine is bounded by control groups of its own, which go with it", asyn
   expect((await limitsOf(groups)).weight).toBeLessThanOrEqual((limits.weight ?? 0) / 12);
   await tiny.engine.prefer(one.machine.handle, "baseline");
   expect(await limitsOf(groups)).toEqual(limits);
+  // as a server leaves them that is killed before it starts a machine
+  const strays = groups.map((group) => `${group}-stray`);
+  await Promise.all(strays.map((stray) => mkdir(stray)));
+  await tiny.engine.removeEmptyGroups(basename(groups[0] ?? ""));
+  for (const stray of strays) await expect(stat(stray)).rejects.toThrow(/ENOENT/);
+  for (const group of groups) await stat(group);
   await one.machine.kill();
   for (const group of groups) await expect(stat(group)).rejects.toThrow(/ENOENT/);
   process.kill(two.pid, "SIGKILL");

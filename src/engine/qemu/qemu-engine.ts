@@ -247,6 +247,10 @@ class QemuEngine implements Engine {
     }
   }
 
+  removeEmptyGroups(prefix: string): Promise<void> {
+    return this.#monitors.groups.removeEmpty(prefix);
+  }
+
   async canLoad({ fingerprint }: TemplateFiles): Promise<boolean> {
     return (await this.#monitors.shelf.find(fingerprint)) !== undefined;
   }
