@@ -10,9 +10,11 @@ export async function savedAt(directory: string): Promise<number> {
 
 /**
  * Whether a guest wrote to the disk after `since`, by default since its memory was saved: the two are then not of the same
- * moment, and a machine started from them would damage its own file system.
+ * moment, and a machine started from them would damage its own file system. While the disk's seal is there no guest has
+ * written: whoever else did, the seal will tell what a wake finds.
  */
 export async function hasDiskMovedOn(directory: string, since?: number): Promise<boolean> {
+  if ((await writtenAt(join(directory, ENGINE_FILES.upperSeal))) > 0) return false;
   return (await writtenAt(join(directory, ENGINE_FILES.upper))) > (since ?? (await savedAt(directory)));
 }
 
