@@ -61,6 +61,11 @@ export class Buildah {
   async removeLeftovers(): Promise<void> {
     await this.run(["umount", "--all"]).catch(() => {});
     await this.run(["rm", "--all"]).catch(() => {});
+    await this.unmount();
+  }
+
+  /** Takes away what commands that were killed left mounted, the storage on itself among it. Only while none runs. */
+  async unmount(): Promise<void> {
     const mounted = mountsBelow(this.#root, await readFile("/proc/self/mountinfo", "utf8"));
     for (const mount of mounted.toReversed()) await runCommand("umount", ["--lazy", mount]).catch(() => {});
   }

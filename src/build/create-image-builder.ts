@@ -60,6 +60,7 @@ export async function createImageBuilder(tools: ImageBuilderTools): Promise<Imag
     build: (request, signal) => runBuild({ tools, buildah, request, signal }, (build) => build.run()),
     renew: (request, image, signal) => runBuild({ tools, buildah, request, signal }, (build) => build.renew(image)),
     keepOnly: (imageArns) => buildah.keepOnly(TAG_PREFIX, new Set(imageArns.map(tagOf))),
+    close: () => buildah.unmount(),
   };
 }
 

@@ -63,4 +63,6 @@ export interface ImageBuilder {
   renew(request: BuildRequest, image: BuiltImage, signal: AbortSignal): Promise<BuildOutcome>;
   /** Forgets what would make the next build of an image quick, unless it is one of these. Only while no build runs. */
   keepOnly(imageArns: readonly string[]): Promise<void>;
+  /** Leaves nothing mounted. Only while no build runs. */
+  close(): Promise<void>;
 }

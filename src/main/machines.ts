@@ -66,6 +66,7 @@ export async function openMachines(
   const prepared = openPrepared(house, { engine, slots, capacity, disk });
   const egressOf = createEgressResolver({ store: house.store, subnets: config.subnets });
   const builder = await openBuilder(house, { engine, slots, disk, builders });
+  cleanup.add(() => builder.close());
   const parts = { engine, slots, prepared, egressOf, logs, builder, disk };
   const templates = await openTemplates(house, parts);
   const supervisor: MicrovmSupervisor = openSupervisor(house, {

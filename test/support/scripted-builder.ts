@@ -34,6 +34,8 @@ export class ScriptedBuilder implements ImageBuilder {
     return this.#makeTemplate(request, image.rootfs);
   }
 
+  async close(): Promise<void> {}
+
   async keepOnly(imageArns: readonly string[]): Promise<void> {
     this.kept = imageArns;
   }
