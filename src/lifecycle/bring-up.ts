@@ -8,6 +8,7 @@ import { endMicrovm } from "./end-microvm.ts";
 import type { LifeBody } from "./life-body.ts";
 import { callLifeHook } from "./life-hooks.ts";
 import { imageOf } from "./life-context.ts";
+import { saveAgain } from "./save-again.ts";
 import { hasDiskMovedOn } from "./sleeper-files.ts";
 import { startMachine, type RunningMachine, type StartRequest } from "./machine-starter.ts";
 import { viewOf, withoutPayload } from "./microvm-view.ts";
@@ -147,18 +148,14 @@ async function wakeDozer(body: LifeBody): Promise<boolean> {
 
 /** After a wake that failed. `begun`: when it did (epoch milliseconds), of one that was no doze. */
 async function sleepOn(body: LifeBody, cause: unknown, begun?: number): Promise<void> {
-  const { record, context, running } = body;
+  const { record } = body;
   if (await isBeyondRepair(body, cause)) {
     const why = cause instanceof Error ? cause.message : String(cause);
     return endMicrovm(body, { reason: STATE_REASONS.wakeFailed(why), tellApp: false });
   }
-  // A guest that has run is ahead of its memory on disk: save it once more as it is now.
-  const isSaved = await running?.machine.suspend().then(
-    () => true,
-    (err: unknown) => context.log.error({ err, microvmId: record.id }, "a failed wake could not be saved"),
-  );
+  const isSaved = await saveAgain(body, "a failed wake could not be saved");
   await body.letGo();
-  if (isSaved !== true && (await hasDiskMovedOn(body.directory, begun)))
+  if (!isSaved && (await hasDiskMovedOn(body.directory, begun)))
     return endMicrovm(body, { reason: STATE_REASONS.lost, tellApp: false });
   await record.tryUpdate({ state: "SUSPENDED", machine_json: null });
   body.timers.sleep(must(record.row.suspended_at, "a time of suspension"), record.row.parked === 1);

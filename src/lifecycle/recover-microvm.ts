@@ -10,6 +10,7 @@ import type { LifeBody } from "./life-body.ts";
 import { imageOf, type StoredMachine } from "./life-context.ts";
 import { viewOf } from "./microvm-view.ts";
 import { ofImage } from "./machine-starter.ts";
+import { saveAgain } from "./save-again.ts";
 import { hasDiskMovedOn, savedAt } from "./sleeper-files.ts";
 import { STATE_REASONS } from "./state-reasons.ts";
 
@@ -57,22 +58,15 @@ async function recoverWaking(
     return finishWaking(body);
   }
   // Its guest ran on before its machine ended, or was stopped to be saved anew.
-  if (hadMachine && (await hasDiskMovedOn(body.directory)) && !(await saveAgain(body)))
+  if (
+    hadMachine &&
+    (await hasDiskMovedOn(body.directory)) &&
+    !(await saveAgain(body, "a wake that was broken off could not be saved"))
+  )
     return endMicrovm(body, { reason: STATE_REASONS.lost, tellApp: false });
   await body.letGo();
   if (record.state === "PENDING") return wakeSleeper(body);
   body.timers.sleep(since, record.row.parked === 1);
-}
-
-async function saveAgain({ running, context, record }: LifeBody): Promise<boolean> {
-  if (running === undefined) return false;
-  return running.machine.suspend().then(
-    () => true,
-    (err: unknown) => {
-      context.log.error({ err, microvmId: record.id }, "a wake that was broken off could not be saved");
-      return false;
-    },
-  );
 }
 
 async function recoverSuspending(body: LifeBody, found: Found): Promise<void> {
