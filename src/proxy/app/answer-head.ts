@@ -1,10 +1,12 @@
 import type { AnswerHead, Framing } from "../app-request.ts";
 import { hasOption, readFieldLines } from "../http/field-lines.ts";
+import { noteFraming, type FramingFields } from "../http/framing-fields.ts";
 import { messageLength, type MessageLength } from "../http/message-length.ts";
 
 /** Header fields taken of one answer. */
 const MAX_FIELDS = 1000;
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
+const KEEP_ALIVE = "keep-alive";
 const NONE: readonly string[] = [];
 
 export interface ParsedHead extends AnswerHead {
@@ -16,10 +18,7 @@ export interface ParsedHead extends AnswerHead {
 }
 
 /** Fields that decide how an answer is read. */
-interface Semantics {
-  contentLength: readonly string[];
-  transferEncoding: readonly string[];
-  connection: string;
+interface Semantics extends FramingFields {
   keepAlive: string;
 }
 
@@ -57,19 +56,9 @@ function semanticsOf(rawHeaders: readonly string[]): Semantics {
   return found;
 }
 
-/** The names have lengths that few others have, which spares most fields the comparison. */
 function note(name: string, value: string, found: Semantics): void {
-  switch (name.length) {
-    case 10:
-      if (name.toLowerCase() === "connection") found.connection += `${found.connection && ","}${value}`;
-      else if (name.toLowerCase() === "keep-alive") found.keepAlive = value;
-      break;
-    case 14:
-      if (name.toLowerCase() === "content-length") found.contentLength = [...found.contentLength, value];
-      break;
-    case 17:
-      if (name.toLowerCase() === "transfer-encoding") found.transferEncoding = [...found.transferEncoding, value];
-  }
+  if (name.length === KEEP_ALIVE.length && name.toLowerCase() === KEEP_ALIVE) found.keepAlive = value;
+  else noteFraming(name, value, found);
 }
 
 /** How the end of an answer's body is known (RFC 9112, 6.3). */

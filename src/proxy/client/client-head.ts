@@ -1,4 +1,5 @@
 import { hasOption, readFieldLines } from "../http/field-lines.ts";
+import { noteFraming, type FramingFields } from "../http/framing-fields.ts";
 import { messageLength, type MessageLength } from "../http/message-length.ts";
 import type { Refusal } from "../refusal.ts";
 
@@ -34,10 +35,7 @@ export interface ClientHead {
 }
 
 /** Fields that decide how a request is read. */
-interface Semantics {
-  contentLength: readonly string[];
-  transferEncoding: readonly string[];
-  connection: string;
+interface Semantics extends FramingFields {
   upgrade: string;
   expect: string;
 }
@@ -93,7 +91,6 @@ function semanticsOf(rawHeaders: readonly string[]): Semantics {
   return found;
 }
 
-/** The names have lengths that few others have, which spares most fields the comparison. */
 function note(name: string, value: string, found: Semantics): void {
   switch (name.length) {
     case 6:
@@ -102,14 +99,8 @@ function note(name: string, value: string, found: Semantics): void {
     case 7:
       if (name.toLowerCase() === "upgrade") found.upgrade += `${found.upgrade && ", "}${value}`;
       break;
-    case 10:
-      if (name.toLowerCase() === "connection") found.connection += `${found.connection && ","}${value}`;
-      break;
-    case 14:
-      if (name.toLowerCase() === "content-length") found.contentLength = [...found.contentLength, value];
-      break;
-    case 17:
-      if (name.toLowerCase() === "transfer-encoding") found.transferEncoding = [...found.transferEncoding, value];
+    default:
+      noteFraming(name, value, found);
   }
 }
 
