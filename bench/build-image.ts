@@ -10,7 +10,7 @@ import {
 import { CreateRoleCommand, IAMClient, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { ZipFile } from "yazl";
-import type { ClientSettings } from "./client-settings.ts";
+import type { ClientSettings } from "../src/cli/client-settings.ts";
 
 const BUCKET = "bench-artifacts";
 const ROLE = "BenchBuildRole";

@@ -10,12 +10,12 @@ import {
   SuspendMicrovmCommand,
   TerminateMicrovmCommand,
 } from "@aws-sdk/client-lambda-microvms";
+import { clientSettings, type ClientSettings } from "../src/cli/client-settings.ts";
 import { processesWorkingIn } from "../src/engine/qemu/process-identity.ts";
 import type { Cleanup } from "../src/util/cleanup.ts";
 import { newCatnapServer, type CatnapServer } from "../test/support/catnap-server.ts";
 import { PROJECT } from "../test/support/project.ts";
 import { buildImage, prepareBuilds } from "./build-image.ts";
-import type { ClientSettings } from "./client-settings.ts";
 import { createEndpointClient, type EndpointClient } from "./endpoint-client.ts";
 import { progress } from "./scenario.ts";
 
@@ -57,12 +57,7 @@ export class CatnapUnderTest {
   }
 
   get clientSettings(): ClientSettings {
-    const env = this.#server.clientEnv();
-    return {
-      endpoint: env["AWS_ENDPOINT_URL"] ?? "",
-      region: env["AWS_REGION"] ?? "",
-      credentials: { accessKeyId: env["AWS_ACCESS_KEY_ID"] ?? "", secretAccessKey: env["AWS_SECRET_ACCESS_KEY"] ?? "" },
-    };
+    return clientSettings(this.#server.clientEnv());
   }
 
   async start(): Promise<void> {

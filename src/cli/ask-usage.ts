@@ -5,6 +5,7 @@ import { AppError } from "../errors/app-error.ts";
 import { GetUsage$ } from "../model/usage-api.ts";
 import type { UsageReport } from "../model/usage-report.ts";
 import { environment } from "./env.ts";
+import { clientSettings } from "./client-settings.ts";
 
 export interface UsageQuestion {
   readonly from?: string;
@@ -30,14 +31,7 @@ export async function askUsage(question: UsageQuestion): Promise<UsageReport> {
   const variables = await environment();
   if (variables === undefined)
     throw new AppError("ERR_CONFIG_INVALID", { message: "Catnap is not running; start it with: catnap up --detach" });
-  const client = new LambdaMicrovmsClient({
-    endpoint: variables["AWS_ENDPOINT_URL"] ?? "",
-    region: variables["AWS_REGION"] ?? "",
-    credentials: {
-      accessKeyId: variables["AWS_ACCESS_KEY_ID"] ?? "",
-      secretAccessKey: variables["AWS_SECRET_ACCESS_KEY"] ?? "",
-    },
-  });
+  const client = new LambdaMicrovmsClient(clientSettings(variables));
   try {
     const answer: unknown = await client.send(new GetUsageCommand(question) as never);
     return (answer as { report: UsageReport }).report;

@@ -5,6 +5,7 @@ import { WebSocket } from "ws";
 import { AppError } from "../errors/app-error.ts";
 import { environment } from "./env.ts";
 import { lookupLoopback } from "./lookup-loopback.ts";
+import { clientSettings } from "./client-settings.ts";
 
 /** A token is needed only for the moment of connecting. */
 const TOKEN_MINUTES = 1;
@@ -32,14 +33,7 @@ async function askForToken(
   variables: Readonly<Record<string, string>>,
   microvmIdentifier: string,
 ): Promise<{ endpoint: string; token: string }> {
-  const client = new LambdaMicrovms({
-    endpoint: variables["AWS_ENDPOINT_URL"] ?? "",
-    region: variables["AWS_REGION"] ?? "",
-    credentials: {
-      accessKeyId: variables["AWS_ACCESS_KEY_ID"] ?? "",
-      secretAccessKey: variables["AWS_SECRET_ACCESS_KEY"] ?? "",
-    },
-  });
+  const client = new LambdaMicrovms(clientSettings(variables));
   try {
     const [{ endpoint = "" }, { authToken = {} }] = await Promise.all([
       client.getMicrovm({ microvmIdentifier }),

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { AppError } from "../errors/app-error.ts";
 import { environment } from "./env.ts";
 import { lookupLoopback } from "./lookup-loopback.ts";
+import { clientSettings } from "./client-settings.ts";
 
 /** Needed only for the moment of asking for the link. */
 const TOKEN_MINUTES = 1;
@@ -36,14 +37,7 @@ async function askForToken(
   microvmIdentifier: string,
   port: number,
 ): Promise<{ endpoint: string; token: string }> {
-  const client = new LambdaMicrovms({
-    endpoint: variables["AWS_ENDPOINT_URL"] ?? "",
-    region: variables["AWS_REGION"] ?? "",
-    credentials: {
-      accessKeyId: variables["AWS_ACCESS_KEY_ID"] ?? "",
-      secretAccessKey: variables["AWS_SECRET_ACCESS_KEY"] ?? "",
-    },
-  });
+  const client = new LambdaMicrovms(clientSettings(variables));
   try {
     const scope = { allowedPorts: [{ port }], expirationInMinutes: TOKEN_MINUTES };
     const [{ endpoint = "" }, { authToken = {} }] = await Promise.all([

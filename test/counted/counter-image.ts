@@ -1,4 +1,5 @@
 import { LambdaMicrovmsClient } from "@aws-sdk/client-lambda-microvms";
+import { clientSettings } from "../../src/cli/client-settings.ts";
 import { AwsCli } from "../support/aws.ts";
 import { Builds } from "../support/bad-builds.ts";
 import type { CatnapServer } from "../support/catnap-server.ts";
@@ -29,12 +30,7 @@ export async function buildCounter(server: CatnapServer): Promise<Place> {
     const { arn, state, reason } = await builds.build("counter", { archive: COUNTER_ARCHIVE });
     if (state !== "CREATED") throw new Error(`the image is ${state}: ${reason}`);
     const env = server.clientEnv();
-    const client = new LambdaMicrovmsClient({
-      endpoint: env["AWS_ENDPOINT_URL"] ?? "",
-      region: env["AWS_REGION"] ?? "",
-      maxAttempts: 1,
-      credentials: { accessKeyId: env["AWS_ACCESS_KEY_ID"] ?? "", secretAccessKey: env["AWS_SECRET_ACCESS_KEY"] ?? "" },
-    });
+    const client = new LambdaMicrovmsClient({ ...clientSettings(env), maxAttempts: 1 });
     return { client: () => client, caFile: env["AWS_CA_BUNDLE"] ?? "", imageArn: arn };
   } finally {
     await aws.dispose();

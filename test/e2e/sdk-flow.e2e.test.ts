@@ -15,6 +15,7 @@ import {
   TerminateMicrovmCommand,
 } from "@aws-sdk/client-lambda-microvms";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { clientSettings } from "../../src/cli/client-settings.ts";
 import { AwsCli } from "../support/aws.ts";
 import { Builds } from "../support/bad-builds.ts";
 import { newCatnapServer } from "../support/catnap-server.ts";
@@ -53,11 +54,7 @@ test("the JavaScript SDK runs two microVMs of one image, each with its own memor
   expect(state).toBe("CREATED");
 
   const env = server.clientEnv();
-  const client = new LambdaMicrovmsClient({
-    endpoint: env["AWS_ENDPOINT_URL"] ?? "",
-    region: env["AWS_REGION"] ?? "",
-    credentials: { accessKeyId: env["AWS_ACCESS_KEY_ID"] ?? "", secretAccessKey: env["AWS_SECRET_ACCESS_KEY"] ?? "" },
-  });
+  const client = new LambdaMicrovmsClient(clientSettings(env));
   onTestFinished(() => client.destroy());
   const becomes = (microvmIdentifier: string, wanted: string) =>
     vi.waitFor(

@@ -10,6 +10,7 @@ import {
   TerminateMicrovmCommand,
 } from "@aws-sdk/client-lambda-microvms";
 import { onTestFinished } from "vitest";
+import { clientSettings } from "../../src/cli/client-settings.ts";
 import { processesWorkingIn } from "../../src/engine/qemu/process-identity.ts";
 import { askEndpoint } from "./ask-endpoint.ts";
 import { AwsCli } from "./aws.ts";
@@ -140,13 +141,7 @@ export class HostileMicrovm {
 }
 
 async function withClient<T>(server: CatnapServer, call: (client: LambdaMicrovmsClient) => Promise<T>): Promise<T> {
-  const env = server.clientEnv();
-  const client = new LambdaMicrovmsClient({
-    endpoint: env["AWS_ENDPOINT_URL"] ?? "",
-    region: env["AWS_REGION"] ?? "",
-    maxAttempts: 1,
-    credentials: { accessKeyId: env["AWS_ACCESS_KEY_ID"] ?? "", secretAccessKey: env["AWS_SECRET_ACCESS_KEY"] ?? "" },
-  });
+  const client = new LambdaMicrovmsClient({ ...clientSettings(server.clientEnv()), maxAttempts: 1 });
   try {
     return await call(client);
   } finally {
