@@ -59,7 +59,8 @@ export async function openMachines(
   const slots = await openSlotPool({ home: paths.home, subnet: config.slotSubnet, spares: config.slotPoolSize });
   cleanup.add(() => slots.close());
   const builders = new BuildGuests();
-  await openMetadata(house, { slots, builders, ...access, ...(activity.has("keep-alive") && { onKeepAlive: touch }) }); // before any guest runs on, so that none finds it shut
+  // before any guest runs on, so that none finds it shut
+  await openMetadata(house, { slots, builders, ...access, ...(activity.has("keep-alive") && { onKeepAlive: touch }) });
   const capacity = new HostCapacity({ reserveMiB: config.memoryReserveMiB });
   const disk = new DiskReserve({ directory: paths.home, reserveMiB: config.diskReserveMiB });
   watchDisk(house, disk);

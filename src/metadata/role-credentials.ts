@@ -29,7 +29,10 @@ export interface RoleCredentialsOptions {
   readonly onIssued?: (guest: Guest, session: RoleSession) => void;
 }
 
-/** The credentials of execution roles, and of build roles during a build: one session a microVM, renewed in time, the same for all who ask meanwhile. */
+/**
+ * The credentials of execution roles, and of build roles during a build: one session a microVM, renewed in time, the same
+ * for all who ask meanwhile.
+ */
 export function createRoleCredentials(options: RoleCredentialsOptions): (guest: Guest) => Promise<RoleCredentials> {
   const { store, sessions, now = Date.now, onIssued = () => {} } = options;
   const underWay = new Map<string, Promise<RoleCredentials>>();

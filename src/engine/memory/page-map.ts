@@ -23,7 +23,10 @@ export interface PageRun {
   readonly pages: number;
 }
 
-/** Finds the mapping of the memory file in a process; it is one piece whatever the guest's own layout. ERR_ENGINE_MEMORY for one that is gone. */
+/**
+ * Finds the mapping of the memory file in a process; it is one piece whatever the guest's own layout. ERR_ENGINE_MEMORY for
+ * a process that is gone.
+ */
 export function findRamMapping(pid: number, memoryFile: string): RamMapping {
   let mapping: RamMapping | undefined;
   for (const line of readFileSync(`/proc/${pid}/maps`, "utf8").split("\n")) {
