@@ -5,14 +5,31 @@ import { Builds } from "../support/bad-builds.ts";
 import type { CatnapServer } from "../support/catnap-server.ts";
 import type { Place } from "./counted-microvm.ts";
 
-/** A page that counts in memory and on disk, "3 3", in a container of nothing but busybox; no process is started for it. */
-const COUNT =
-  "n=0; d=0; read -r n 2>/dev/null </dev/shm/n; read -r d 2>/dev/null </n; n=$((n+1)); d=$((d+1)); echo $n >/dev/shm/n; echo $d >/n; echo $n $d";
+/**
+ * A page that counts in memory and on disk, "3 3", in a container of nothing but busybox. Requests that were given up
+ * run beside the next: a file that only one can make lets them count one after the other, whoever hangs up. Nothing
+ * before the answer starts a process.
+ */
+const COUNT_PAGE = `#!/bin/busybox sh
+trap "" PIPE
+printf "Content-Type: text/plain\\r\\n\\r\\n"
+set -C
+until true 2>/dev/null >/dev/shm/lock; do /bin/busybox sleep 0.01; done
+n=0; d=0
+read -r n 2>/dev/null </dev/shm/n
+read -r d 2>/dev/null </n
+n=$((n+1)); d=$((d+1))
+echo $n >|/dev/shm/n
+echo $d >|/n
+echo $n $d
+exec >&-
+/bin/busybox rm /dev/shm/lock
+`;
 
 const COUNTER_ARCHIVE = `
 z.write("busybox")
 z.writestr("page", "a page")
-z.writestr("count", ${JSON.stringify(`#!/bin/busybox sh\nexport PATH=/bin\nprintf "Content-Type: text/plain\\r\\n\\r\\n"\n${COUNT}\n`)})
+z.writestr("count", ${JSON.stringify(COUNT_PAGE)})
 z.writestr("Dockerfile", """FROM scratch
 COPY busybox /bin/busybox
 COPY count /www/cgi-bin/
