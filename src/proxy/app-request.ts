@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { RelayRefusal } from "../guest-link/guest-link.ts";
+import type { OutgoingFields } from "./http/outgoing-fields.ts";
 
 /** How the end of a body is known. */
 export type Framing = "none" | "sized" | "chunked" | "until-close";
@@ -10,6 +11,8 @@ export interface AnswerHead {
   /** Name, value, name, value … as they came, checked to be of no control characters. */
   readonly rawHeaders: readonly string[];
   readonly framing: Framing;
+  /** What the client gets of the fields; an application that repeats its head word for word keeps it. */
+  forwarded?: OutgoingFields;
 }
 
 /** Why a request to an application got no whole answer. */
@@ -43,7 +46,9 @@ export interface AnswerHandler {
 export interface AppRequestHead {
   readonly method: string;
   readonly path: string;
-  readonly headers: readonly string[];
+  readonly fields: OutgoingFields;
+  /** Goes with the fields. */
+  readonly requestId: string;
   readonly body: "none" | "sized" | "chunked";
   /** Asks to leave HTTP; only on a connection that takes no other request. */
   readonly isUpgrade: boolean;

@@ -1,5 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { AnswerHead } from "./app-request.ts";
+import type { OutgoingFields } from "./http/outgoing-fields.ts";
+import type { RequestHead } from "./request-head.ts";
 
 /** What a client's side tells whoever answers it. */
 export interface ClientListener {
@@ -41,6 +43,8 @@ export interface ClientExchange {
   readonly upgrade: string | undefined;
   /** Whether the request ended with its head. */
   readonly isBodyless: boolean;
+  /** What was read of these very fields before, by a client's connection that repeats them word for word. */
+  head: RequestHead | undefined;
   listener: ClientListener | undefined;
   /** Of the final answer; 0 while there is none. */
   readonly status: number;
@@ -61,8 +65,8 @@ export interface ClientExchange {
   requestTrailers(): readonly string[];
   sendContinue(): void;
   sendEarlyHints(links: readonly string[]): void;
-  /** Sends a final head; false when it cannot be sent on. */
-  begin(head: AnswerHead, headers: readonly string[]): boolean;
+  /** Sends a final head, with the request's id; false when it cannot be sent on. */
+  begin(head: AnswerHead, fields: OutgoingFields): boolean;
   /** False when the client cannot take more now: `onClientDrain` follows. */
   write(chunk: Buffer): boolean;
   finish(rawTrailers: readonly string[]): void;

@@ -12,7 +12,8 @@ import type { MicrovmLife } from "./microvm-life.ts";
 import type { MicrovmLives } from "./microvm-lives.ts";
 import { sendRefusal, type Refusal } from "./refusal.ts";
 import { RequestBody } from "./client/request-body.ts";
-import { readRequestHead, type RequestHead } from "./request-head.ts";
+import { isOriginForm, readRequestHead } from "./read-request-head.ts";
+import type { RequestHead } from "./request-head.ts";
 import { resolveDestination, type Destination, type ResolveContext } from "./resolve-destination.ts";
 import type { ShellDoor } from "./shell-door.ts";
 import type { StallWatch } from "./client/stall-watch.ts";
@@ -222,7 +223,16 @@ async function forwardInside(exchange: Exchange, route: Route, leave: () => void
   }
 }
 
+/** Fields that a connection repeats word for word are read once; those of an upgrade never come again. */
 function headOf(client: ClientExchange): RequestHead | Refusal {
+  const { method, path: url, head: known } = client;
+  if (known?.method === method && client.upgrade === undefined && isOriginForm({ method, url })) return known;
+  const head = readHead(client);
+  if (!("refused" in head) && client.upgrade === undefined) client.head = head;
+  return head;
+}
+
+function readHead(client: ClientExchange): RequestHead | Refusal {
   return readRequestHead({
     method: client.method,
     url: client.path,

@@ -75,10 +75,10 @@ test("the application sees the request as sent, less what is the proxy's, plus a
     "kept",
     "TE",
     "trailers",
-    "x-amzn-requestid",
-    answer.headers["x-amzn-requestid"],
     "Connection",
     "keep-alive",
+    "x-amzn-requestid",
+    answer.headers["x-amzn-requestid"],
   ]);
 });
 

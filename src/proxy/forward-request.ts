@@ -5,7 +5,9 @@ import type { ClientListener } from "./client-exchange.ts";
 import { addCorsHeaders } from "./browser/cross-origin.ts";
 import type { Exchange, Outcome, Route } from "./exchange.ts";
 import { fieldOf } from "./http/field-of.ts";
-import { requestHeaders, responseHeaders, trailerFields } from "./forwarded-headers.ts";
+import { answerFields, requestFields, trailerFields } from "./forwarded-headers.ts";
+import { OutgoingFields } from "./http/outgoing-fields.ts";
+import { REQUEST_ID } from "./http/request-id.ts";
 import type { Refusal } from "./refusal.ts";
 import { splice } from "./splice.ts";
 import { MARKER_SUBPROTOCOL } from "./websocket-subprotocols.ts";
@@ -78,7 +80,8 @@ class Forwarding implements AnswerHandler, ClientListener {
         {
           method: client.method,
           path: client.path,
-          headers: requestHeaders(client, head),
+          fields: (head.forwarded ??= requestFields(client, head)),
+          requestId: client.requestId,
           body: head.body,
           isUpgrade: client.upgrade !== undefined,
         },
@@ -214,11 +217,17 @@ class Forwarding implements AnswerHandler, ClientListener {
     if (this.#isDoubtful) this.#route.life.apps.isPlain(this.#route.port);
     this.#isAnswered = true;
     this.#route.activity.touch();
-    const headers = responseHeaders(head.rawHeaders, client.requestId);
-    if (this.#exchange.origin !== undefined) addCorsHeaders(headers, this.#exchange.origin);
-    if (client.begin(head, headers)) return;
+    if (client.begin(head, this.#answerFields(head))) return;
     this.#isAnswered = false;
     this.#giveUp({ refused: "bad-response" });
+  }
+
+  #answerFields(head: AnswerHead): OutgoingFields {
+    const { origin } = this.#exchange;
+    if (origin === undefined) return (head.forwarded ??= new OutgoingFields(answerFields(head.rawHeaders)));
+    const fields = answerFields(head.rawHeaders);
+    addCorsHeaders(fields, origin);
+    return new OutgoingFields(fields);
   }
 
   #giveUp(outcome: Outcome): void {
@@ -253,7 +262,7 @@ class Forwarding implements AnswerHandler, ClientListener {
 
   #switchHeaders({ rawHeaders }: AnswerHead): [headers: string[], protocol: string] {
     const { client, head } = this.#exchange;
-    const headers = responseHeaders(rawHeaders, client.requestId);
+    const headers = [...answerFields(rawHeaders), REQUEST_ID, client.requestId];
     // A browser fails a handshake that picks none of the subprotocols it offered (contract 6.4).
     const needsMarker = head.subprotocols.hasMarker && fieldOf(rawHeaders, "sec-websocket-protocol") === undefined;
     if (needsMarker) headers.push("Sec-WebSocket-Protocol", MARKER_SUBPROTOCOL);

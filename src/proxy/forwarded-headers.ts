@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { setsCookie, withoutCookie } from "./browser/browser-cookie.ts";
 import type { ClientExchange } from "./client-exchange.ts";
+import { OutgoingFields } from "./http/outgoing-fields.ts";
+import { REQUEST_ID } from "./http/request-id.ts";
 import type { RequestHead } from "./request-head.ts";
 
-const REQUEST_ID = "x-amzn-requestid";
 const CONNECTION = "connection";
 const PROXY_PREFIX = "x-aws-proxy-";
 
@@ -33,8 +34,8 @@ const NOT_IN_TRAILERS = new Set([
 /** Methods whose requests have no body unless they say so. */
 const BODYLESS_METHODS = new Set(["GET", "HEAD", "DELETE", "OPTIONS"]);
 
-/** The header fields the application gets, in the order and spelling of the client (contract 6.1). */
-export function requestHeaders(client: ClientExchange, head: RequestHead): string[] {
+/** The header fields the application gets besides the request's id, in the order and spelling of the client (contract 6.1). */
+export function requestFields(client: ClientExchange, head: RequestHead): OutgoingFields {
   const { rawHeaders, upgrade } = client;
   const dropped = connectionOptions(rawHeaders);
   const kept: string[] = [];
@@ -56,18 +57,17 @@ export function requestHeaders(client: ClientExchange, head: RequestHead): strin
   if (head.body === "chunked") kept.push("Transfer-Encoding", "chunked");
   else if (!hasLength && !BODYLESS_METHODS.has(client.method)) kept.push("Content-Length", "0");
   if (wantsTrailers) kept.push("TE", "trailers");
-  kept.push(REQUEST_ID, client.requestId);
   if (upgrade === undefined) kept.push("Connection", "keep-alive");
   else {
     kept.push("Connection", "Upgrade", "Upgrade", upgrade);
     // HTTP/2 does without the key that HTTP/1.1 has to prove that a server knows WebSocket (RFC 8441, 5).
     if (client.version === "2") kept.push("Sec-WebSocket-Key", randomBytes(16).toString("base64"));
   }
-  return kept;
+  return new OutgoingFields(kept);
 }
 
-/** The header fields the client gets. */
-export function responseHeaders(rawHeaders: readonly string[], requestId: string): string[] {
+/** The header fields the client gets besides the request's id. */
+export function answerFields(rawHeaders: readonly string[]): string[] {
   const dropped = connectionOptions(rawHeaders);
   const kept: string[] = [];
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
@@ -78,7 +78,6 @@ export function responseHeaders(rawHeaders: readonly string[], requestId: string
     if (lower === "set-cookie" && setsCookie(value)) continue;
     kept.push(name, value);
   }
-  kept.push(REQUEST_ID, requestId);
   return kept;
 }
 

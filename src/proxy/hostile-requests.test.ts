@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import * as fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import { type ProxyFixture, readAll, useProxy, useServer } from "./proxy-fixture.ts";
-import { readRequestHead } from "./request-head.ts";
+import { readRequestHead } from "./read-request-head.ts";
 
 /** An application that must not see any of these requests, or exactly the first. */
 async function useApp(): Promise<{ fixture: ProxyFixture; seen: string[] }> {

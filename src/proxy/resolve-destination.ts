@@ -67,8 +67,8 @@ function publicDestination(head: RequestHead, context: ResolveContext): Destinat
 }
 
 function findTarget(head: RequestHead, { domain, directory }: ResolveContext): EndpointTarget | undefined {
-  const name = head.host === undefined ? undefined : parseEndpointName(head.host, domain);
-  return name && directory.find(name.label);
+  head.endpoint ??= head.host === undefined ? undefined : parseEndpointName(head.host, domain);
+  return head.endpoint && directory.find(head.endpoint.label);
 }
 
 /** A browser's cookie is for one port, which it need not name. */

@@ -10,6 +10,9 @@ const KEEP_ALIVE = "keep-alive";
 const NONE: readonly string[] = [];
 
 export interface ParsedHead extends AnswerHead {
+  /** As it came, and the method of its request: both decide what it says. */
+  readonly text: string;
+  readonly method: string;
   /** Bytes of a sized body. */
   readonly length: number;
   readonly mayKeepAlive: boolean;
@@ -24,9 +27,11 @@ interface Semantics extends FramingFields {
 
 /**
  * Reads a response head, without its final empty line, after RFC 9112; undefined for whatever breaks its rules. It comes
- * from a guest, so nothing is guessed: an answer that two parsers could read in two ways is none.
+ * from a guest, so nothing is guessed: an answer that two parsers could read in two ways is none. One that equals the one
+ * `before` to the byte is not read again.
  */
-export function parseAnswerHead(text: string, method: string): ParsedHead | undefined {
+export function parseAnswerHead(text: string, method: string, before?: ParsedHead): ParsedHead | undefined {
+  if (before?.text === text && before.method === method) return before;
   const lineEnd = text.indexOf("\r\n");
   const match = STATUS_LINE.exec(lineEnd < 0 ? text : text.slice(0, lineEnd));
   if (!match) return undefined;
@@ -40,6 +45,8 @@ export function parseAnswerHead(text: string, method: string): ParsedHead | unde
   const status = Number(code);
   const framing = framingOf(length, status, method);
   return {
+    text,
+    method,
     status,
     reason,
     rawHeaders,

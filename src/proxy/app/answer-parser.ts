@@ -15,11 +15,19 @@ const NOTHING = Buffer.alloc(0);
 /** What a parser has come to. */
 export type ParserState = "reading" | "done" | "nonsense" | "wants-tls" | "switched";
 
+interface ParserOptions {
+  /** Whether the application may leave HTTP; it may not. */
+  readonly allowsSwitch?: boolean;
+  /** The head of the answer before on the same connection. */
+  readonly before?: ParsedHead | undefined;
+}
+
 /** Reads one HTTP/1.1 answer to a request and tells the handler; for "switched" and "done", `rest` is what follows. */
 export class AnswerParser {
   readonly #method: string;
   readonly #handler: Pick<AnswerHandler, "onContinue" | "onInformation" | "onHead" | "onData">;
   readonly #allowsSwitch: boolean;
+  readonly #before: ParsedHead | undefined;
   #pending: Buffer = NOTHING;
   #head: ParsedHead | undefined;
   #left = 0;
@@ -33,11 +41,12 @@ export class AnswerParser {
   constructor(
     method: string,
     handler: Pick<AnswerHandler, "onContinue" | "onInformation" | "onHead" | "onData">,
-    allowsSwitch = false,
+    { allowsSwitch = false, before }: ParserOptions = {},
   ) {
     this.#method = method;
     this.#handler = handler;
     this.#allowsSwitch = allowsSwitch;
+    this.#before = before;
   }
 
   /** The final head, or that of a 101. */
@@ -78,7 +87,7 @@ export class AnswerParser {
         this.#pending = all;
         return isPlausible(all) ? "reading" : "nonsense";
       }
-      const head = parseAnswerHead(all.toString("latin1", 0, end), this.#method);
+      const head = parseAnswerHead(all.toString("latin1", 0, end), this.#method, this.#before);
       if (head === undefined) return "nonsense";
       all = all.subarray(end + HEAD_END.length);
       from = 0;

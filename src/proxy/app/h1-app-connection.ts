@@ -1,7 +1,9 @@
 import type { Duplex } from "node:stream";
 import { AnswerParser, type ParserState } from "./answer-parser.ts";
 import type { AnswerHandler, AppConnection, AppFailure, AppRequest, AppRequestHead } from "../app-request.ts";
+import type { ParsedHead } from "./answer-head.ts";
 import { fieldLines } from "../http/field-lines.ts";
+import { REQUEST_ID } from "../http/request-id.ts";
 
 /** Idle connections are kept this long at most, or as the application's Keep-Alive field says. */
 const MAX_IDLE_MS = 30_000;
@@ -20,6 +22,7 @@ export class H1AppConnection implements AppConnection, AppRequest {
   readonly stream: Duplex;
   readonly #pool: ConnectionPool;
   #parser: AnswerParser | undefined;
+  #lastAnswer: ParsedHead | undefined;
   #handler: AnswerHandler | undefined;
   #isChunked = false;
   #isSent = true;
@@ -51,7 +54,7 @@ export class H1AppConnection implements AppConnection, AppRequest {
   send(head: AppRequestHead, handler: AnswerHandler): AppRequest {
     this.#uses++;
     this.#handler = handler;
-    this.#parser = new AnswerParser(head.method, handler, head.isUpgrade);
+    this.#parser = new AnswerParser(head.method, handler, { allowsSwitch: head.isUpgrade, before: this.#lastAnswer });
     this.#isChunked = head.body === "chunked";
     this.#isSent = head.body === "none";
     this.#isUntouched = true;
@@ -145,6 +148,7 @@ export class H1AppConnection implements AppConnection, AppRequest {
     const head = parser?.head;
     this.#parser = undefined;
     this.#handler = undefined;
+    this.#lastAnswer = head;
     // An answer before the request was whole stands; the rest of the request finds no reader.
     if (head?.mayKeepAlive === true && this.#isSent && parser?.rest.length === 0 && !this.stream.destroyed) {
       this.#idleSince = performance.now();
@@ -163,6 +167,6 @@ function failureOf(state: ParserState, isUntouched: boolean): AppFailure {
 }
 
 /** A request head as it goes out; names and values were checked on the way in. */
-export function serializeHead({ method, path, headers }: AppRequestHead): string {
-  return `${method} ${path} HTTP/1.1\r\n${fieldLines(headers)}\r\n`;
+function serializeHead({ method, path, fields, requestId }: AppRequestHead): string {
+  return `${method} ${path} HTTP/1.1\r\n${fields.lines}${REQUEST_ID}: ${requestId}\r\n\r\n`;
 }

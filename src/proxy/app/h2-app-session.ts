@@ -1,6 +1,7 @@
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
 import type { Duplex } from "node:stream";
 import type { AnswerHandler, AppConnection, AppFailure, AppRequest, AppRequestHead } from "../app-request.ts";
+import { REQUEST_ID } from "../http/request-id.ts";
 import { trailerObject } from "../http/trailer-object.ts";
 
 const { NGHTTP2_CANCEL, NGHTTP2_REFUSED_STREAM, NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants;
@@ -101,13 +102,14 @@ export class H2AppSession implements AppConnection {
     return new H2AppRequest(stream, handler);
   }
 
-  #fieldsOf({ method, path, headers }: AppRequestHead): string[] {
+  #fieldsOf({ method, path, fields: { list }, requestId }: AppRequestHead): string[] {
     const fields = [":method", method, ":scheme", this.scheme, ":path", path];
-    for (let i = 0; i + 1 < headers.length; i += 2) {
-      const name = headers[i]?.toLowerCase() ?? "";
-      if (name === "host") fields.unshift(":authority", headers[i + 1] ?? "");
-      else if (!NOT_IN_H2.has(name)) fields.push(name, headers[i + 1] ?? "");
+    for (let i = 0; i + 1 < list.length; i += 2) {
+      const name = list[i]?.toLowerCase() ?? "";
+      if (name === "host") fields.unshift(":authority", list[i + 1] ?? "");
+      else if (!NOT_IN_H2.has(name)) fields.push(name, list[i + 1] ?? "");
     }
+    fields.push(REQUEST_ID, requestId);
     return fields;
   }
 }

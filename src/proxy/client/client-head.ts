@@ -2,6 +2,7 @@ import { hasOption, readFieldLines } from "../http/field-lines.ts";
 import { noteFraming, type FramingFields } from "../http/framing-fields.ts";
 import { messageLength, type MessageLength } from "../http/message-length.ts";
 import type { Refusal } from "../refusal.ts";
+import type { RequestHead } from "../request-head.ts";
 
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.([01])$/;
 const NONE: readonly string[] = [];
@@ -19,6 +20,8 @@ interface ClientFields {
   readonly expectsContinue: boolean;
   /** The protocol to change to, if the request may. */
   readonly upgrade: string | undefined;
+  /** What was read of them, kept as long as the connection repeats them. */
+  head?: RequestHead | undefined;
 }
 
 /** A request's head over HTTP/1.x. */

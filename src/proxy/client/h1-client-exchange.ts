@@ -4,6 +4,9 @@ import type { AnswerHead } from "../app-request.ts";
 import type { BodyReader, ClientExchange, ClientListener, RefusalMessage } from "../client-exchange.ts";
 import type { ClientHead } from "./client-head.ts";
 import { fieldLines } from "../http/field-lines.ts";
+import type { OutgoingFields } from "../http/outgoing-fields.ts";
+import { REQUEST_ID } from "../http/request-id.ts";
+import type { RequestHead } from "../request-head.ts";
 import type { GatheredWrites } from "./gathered-writes.ts";
 import { httpDate } from "../http/http-date.ts";
 
@@ -70,6 +73,14 @@ export class H1ClientExchange implements ClientExchange {
     return this.#head.fields.rawHeaders;
   }
 
+  get head(): RequestHead | undefined {
+    return this.#head.fields.head;
+  }
+
+  set head(head: RequestHead | undefined) {
+    this.#head.fields.head = head;
+  }
+
   get serverName(): string | undefined {
     return this.#connection.serverName;
   }
@@ -124,10 +135,10 @@ export class H1ClientExchange implements ClientExchange {
     this.#connection.output.add(`HTTP/1.1 103 Early Hints\r\n${fields}\r\n`);
   }
 
-  begin({ status, reason, framing }: AnswerHead, headers: readonly string[]): boolean {
-    let text = `HTTP/1.1 ${status} ${reason || (STATUS_CODES[status] ?? "")}\r\n${fieldLines(headers)}`;
-    if (!hasField(headers, "date")) text += `Date: ${httpDate()}\r\n`;
-    if (!hasField(headers, "content-length")) text += this.#framed(framing, status);
+  begin({ status, reason, framing }: AnswerHead, fields: OutgoingFields): boolean {
+    let text = `HTTP/1.1 ${status} ${reason || (STATUS_CODES[status] ?? "")}\r\n${fields.lines}${REQUEST_ID}: ${this.requestId}\r\n`;
+    if (!fields.hasDate) text += `Date: ${httpDate()}\r\n`;
+    if (!fields.hasLength) text += this.#framed(framing, status);
     this.#sendHead(status, text);
     return true;
   }
@@ -218,11 +229,4 @@ export class H1ClientExchange implements ClientExchange {
     this.listener?.onDone();
     this.#connection.onAnswered(this.#mayKeepAlive);
   }
-}
-
-/** Whether one of the names is this one, in any case; `lower` is in lower case. */
-function hasField(headers: readonly string[], lower: string): boolean {
-  for (let i = 0; i < headers.length; i += 2)
-    if (headers[i]?.length === lower.length && headers[i]?.toLowerCase() === lower) return true;
-  return false;
 }

@@ -52,6 +52,23 @@ test("requests read the same however they are cut", async () => {
   }
 });
 
+test("requests whose fields are the same to the byte are still requests of their own", async () => {
+  const fixture = await useApp((request, response) => {
+    response.setHeader("X-Seen", `${request.method} ${request.url} ${request.headers["content-length"] ?? "none"}`);
+    response.end(request.headers["x-amzn-requestid"]);
+  });
+  const lines = ["GET /1 HTTP/1.1", "GET /2 HTTP/1.1", "HEAD /3 HTTP/1.1", "POST /4 HTTP/1.1", "GET /5 HTTP/1.1"];
+  const text = [...lines, "GET http://other/ HTTP/1.1"].map((line) => `${line}\r\n${HEAD}\r\n`).join("");
+  const answer = await exchange(fixture, text);
+  expect(answer.match(/(?<=X-Seen: ).*(?=\r)/g)).toEqual([
+    ...["GET /1 none", "GET /2 none", "HEAD /3 none", "POST /4 0", "GET /5 none"],
+  ]);
+  const ids = [...answer.matchAll(/x-amzn-requestid: (\S+)\r\n.*?\r\n\r\n([0-9a-f-]{36})?/gs)];
+  expect(ids.map(([, sent, seen]) => seen ?? sent)).toEqual(ids.map(([, sent]) => sent));
+  expect(new Set(ids.map(([, sent]) => sent)).size).toBe(6);
+  expect(answer).toContain("HTTP/1.1 400 ");
+});
+
 test("a connection is kept after an answer, unless the client says otherwise", async () => {
   const fixture = await useEcho();
   const twice = `GET / HTTP/1.0\r\n${HEAD}Connection: keep-alive\r\n\r\nGET /last HTTP/1.0\r\n${HEAD}\r\n`;

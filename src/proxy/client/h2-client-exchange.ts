@@ -1,6 +1,9 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import type { AnswerHead } from "../app-request.ts";
+import type { RequestHead } from "../request-head.ts";
 import type { BodyReader, ClientExchange, ClientListener, RefusalMessage } from "../client-exchange.ts";
+import type { OutgoingFields } from "../http/outgoing-fields.ts";
+import { REQUEST_ID } from "../http/request-id.ts";
 import { trailerObject } from "../http/trailer-object.ts";
 
 const { NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = constants;
@@ -25,6 +28,7 @@ export class H2ClientExchange implements ClientExchange {
   readonly upgrade: string | undefined;
   readonly isBodyless: boolean;
   readonly #stream: ServerHttp2Stream;
+  head: RequestHead | undefined;
   listener: ClientListener | undefined;
   status = 0;
   begunAt: number | undefined;
@@ -87,10 +91,11 @@ export class H2ClientExchange implements ClientExchange {
     this.#inform({ ":status": 103, link: [...links] });
   }
 
-  begin({ status, framing }: AnswerHead, headers: readonly string[]): boolean {
+  begin({ status, framing }: AnswerHead, { list }: OutgoingFields): boolean {
     const waitForTrailers = framing === "chunked";
     try {
-      this.#stream.respond(fieldsOf(status, headers), { endStream: framing === "none", waitForTrailers });
+      const fields = fieldsOf(status, [...list, REQUEST_ID, this.requestId]);
+      this.#stream.respond(fields, { endStream: framing === "none", waitForTrailers });
     } catch {
       return false;
     }
