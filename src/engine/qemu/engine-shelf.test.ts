@@ -1,4 +1,4 @@
-import { appendFile, chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, chmod, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -76,6 +76,17 @@ test("a copy that is damaged or does not run is not used; the present one is mad
   expect((await stat(current.kernel)).size).toBe("kernel".length);
   await writeFile(program, "#!/bin/sh\nexit 1\n");
   expect((await open()).current.program).toBe(at("qemu-system-test"));
+});
+
+test("an engine that was not there is found once it is back", async () => {
+  const { at, open, program } = await useHost();
+  const old = (await open()).current;
+  await appendFile(program, "# changed\n");
+  const shelf = await open();
+  await rename(at(`engines/${old.fingerprint}`), at("elsewhere"));
+  expect(await shelf.find(old.fingerprint)).toBeUndefined();
+  await rename(at("elsewhere"), at(`engines/${old.fingerprint}`));
+  expect(await shelf.find(old.fingerprint)).toEqual(old);
 });
 
 test("engines that nothing needs are removed, and what a crash left half made", async () => {

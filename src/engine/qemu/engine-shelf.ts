@@ -55,9 +55,14 @@ export class EngineShelf {
     const { current } = this;
     if (fingerprint === current.fingerprint || fingerprint === current.formerFingerprint)
       return Promise.resolve(current);
-    let found = this.#found.get(fingerprint);
-    if (found === undefined) this.#found.set(fingerprint, (found = this.#look(fingerprint)));
-    return found;
+    const found = this.#found.get(fingerprint);
+    if (found !== undefined) return found;
+    const looking = this.#look(fingerprint);
+    this.#found.set(fingerprint, looking);
+    // What is missing today may be back tomorrow.
+    const forget = (): void => void this.#found.delete(fingerprint);
+    looking.then((engine) => engine ?? forget(), forget);
+    return looking;
   }
 
   /** Removes the engines of snapshots that are no more, and what a crash left half made. */
