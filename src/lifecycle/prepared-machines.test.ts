@@ -95,6 +95,19 @@ test("an image that is removed, or not run for a while, gives its machines, slot
   }
 });
 
+test("a machine that is killed while it waits gives its slot and folder back, and the next run has another made", async () => {
+  const { prepared, image, engine, becomesReady, directory, leased } = await usePrepared();
+  prepared.take(BUILD, image);
+  await becomesReady(2);
+  await vi.waitFor(() => expect(leased()).toBe(2));
+  const [first] = engine.machines.values();
+  await first?.kill();
+  await vi.waitFor(async () => expect([leased(), (await readdir(directory)).length]).toEqual([1, 1]));
+  const taken = prepared.take(BUILD, image);
+  expect(taken?.machine).toMatchObject({ phase: "paused" });
+  await becomesReady(3);
+});
+
 test("a server that starts ends what a killed one had prepared", async () => {
   const { prepared, image, engine, becomesReady, directory } = await usePrepared();
   prepared.take(BUILD, image);

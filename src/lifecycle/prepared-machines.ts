@@ -139,13 +139,26 @@ export class PreparedMachines {
       try {
         if ((await this.#options.capacity?.isAmple()) === false) return;
         await this.#options.disk?.requireRoom();
-        shelf.ready.push(await this.#make(shelf.image));
+        const prepared = await this.#make(shelf.image);
+        shelf.ready.push(prepared);
+        void prepared.machine.exited.then(() => this.#onExited(shelf, prepared));
       } catch (err) {
         // A run that finds none starts its own and meets the same fault, if it is still there.
         this.#options.log.warn({ err }, "no machine could be prepared");
         return;
       }
     }
+  }
+
+  /** One that ends by itself gives its place back. The next run has another made: one that cannot live is not made for ever. */
+  #onExited(shelf: Shelf, prepared: PreparedMachine): void {
+    const at = shelf.ready.indexOf(prepared);
+    if (at < 0) return; // it was taken, or ended by us
+    shelf.ready.splice(at, 1);
+    this.#options.log.warn({ slot: prepared.slot.number }, "a prepared machine is gone");
+    shelf.making = shelf.making
+      .then(() => discard(prepared))
+      .catch((err: unknown) => this.#options.log.warn({ err }, "a prepared machine did not end"));
   }
 
   async #make({ template, rootfs, isFrozen = false }: BuiltImage): Promise<PreparedMachine> {
