@@ -1,5 +1,5 @@
 import type { EndpointTarget } from "../lifecycle/microvm-service.ts";
-import type { Throttle } from "./throttle.ts";
+import type { Throttle } from "./flow/throttle.ts";
 
 /** An idle limit is at least a minute, so a report every now and then loses nothing. */
 const MIN_INTERVAL_MS = 250;

@@ -6,7 +6,7 @@ import type { ClientExchange } from "./client-exchange.ts";
 import { corsHeaders, type CrossOrigin } from "./browser/cross-origin.ts";
 import type { Exchange, Outcome, Route } from "./exchange.ts";
 import { ExchangeRecord, type ExchangeObserver } from "./exchange-record.ts";
-import { forwardRequest, wishOf } from "./forward-request.ts";
+import { forwardOver, forwardRequest, wishOf } from "./forward-request.ts";
 import type { Admission, MicrovmLimits } from "./microvm-limits.ts";
 import type { MicrovmLife } from "./microvm-life.ts";
 import type { MicrovmLives } from "./microvm-lives.ts";
@@ -32,9 +32,23 @@ interface ExchangeServerOptions {
 }
 
 type Answered = "answered" | Refusal;
+/** Whoever answers ends the record. */
+type UnderWay = "under way";
 
 /** Nothing has been read of its body. */
 type Checked = Omit<Exchange, "body">;
+
+/** A microVM's port. */
+interface Place {
+  readonly target: EndpointTarget;
+  readonly port: number;
+  readonly activity: Activity;
+}
+
+/** What came of a try. */
+type Tried =
+  | { readonly outcome: Answered }
+  | { readonly outcome: Exclude<Outcome, Answered>; readonly life: MicrovmLife };
 
 interface Entered {
   readonly life: MicrovmLife;
@@ -59,14 +73,18 @@ export class ExchangeServer {
     this.#options.stalls.add(record);
     try {
       const answered = this.#answer(client, record);
-      if (!(answered instanceof Promise)) return this.#end(record, answered);
-      answered.then(
-        (outcome) => this.#end(record, outcome),
-        (error: unknown) => this.#fail(record, error),
-      );
+      if (answered instanceof Promise) this.#endWhen(record, answered);
+      else if (answered !== "under way") this.#end(record, answered);
     } catch (error) {
       this.#fail(record, error);
     }
+  }
+
+  #endWhen(record: ExchangeRecord, answered: Promise<Answered | UnderWay>): void {
+    answered.then(
+      (outcome) => outcome !== "under way" && this.#end(record, outcome),
+      (error: unknown) => this.#fail(record, error),
+    );
   }
 
   #fail(record: ExchangeRecord, error: unknown): void {
@@ -89,7 +107,7 @@ export class ExchangeServer {
     sendRefusal(record.client, refusal, origin === undefined ? {} : corsHeaders(origin));
   }
 
-  #answer(client: ClientExchange, record: ExchangeRecord): Answered | Promise<Answered> {
+  #answer(client: ClientExchange, record: ExchangeRecord): Answered | UnderWay | Promise<Answered | UnderWay> {
     const { context, crossOrigin, pages } = this.#options;
     const head = headOf(client);
     if ("refused" in head) return head;
@@ -106,14 +124,19 @@ export class ExchangeServer {
     return destination.then((resolved) => this.#admit(exchange, record, resolved));
   }
 
-  #admit(exchange: Checked, record: ExchangeRecord, destination: Destination | Refusal): Answered | Promise<Answered> {
+  #admit(
+    exchange: Checked,
+    record: ExchangeRecord,
+    destination: Destination | Refusal,
+  ): Answered | UnderWay | Promise<Answered> {
     if ("refused" in destination) return destination;
     record.microvmId = destination.target.microvmId;
     record.port = destination.port;
     const { limits } = this.#options;
-    return limits === undefined
-      ? this.#pass(exchange, { record, destination })
-      : this.#passWithin(limits, exchange, { record, destination });
+    if (limits !== undefined) return this.#passWithin(limits, exchange, { record, destination });
+    if (destination.isShell) return this.#openShell(exchange, destination.target);
+    const [whole, place] = this.#prepare(exchange, { record, destination });
+    return this.#forwardNow(whole, place, record) ? "under way" : this.#forward(whole, place);
   }
 
   async #passWithin(
@@ -124,46 +147,80 @@ export class ExchangeServer {
     const admission = await limits.admit(passing.destination.target.microvmId);
     if (admission !== undefined && "refused" in admission) return admission;
     try {
-      return await this.#pass(exchange, { ...passing, admission });
+      if (passing.destination.isShell) return await this.#openShell(exchange, passing.destination.target);
+      return await this.#forward(...this.#prepare(exchange, { ...passing, admission }));
     } finally {
       admission?.release();
     }
   }
 
-  #pass(
+  #prepare(
     { client, head, origin }: Checked,
     {
       record,
       destination,
       admission,
     }: { record: ExchangeRecord; destination: Destination; admission?: Admission | undefined },
-  ): Promise<Answered> {
+  ): [exchange: Exchange, place: Place] {
     const { target, port } = destination;
-    if (destination.isShell) return this.#openShell({ client, head, origin, body: undefined }, target);
     const activity = new Activity(target, admission?.throttle);
     record.activity = activity;
     const hasTrailers = head.body === "chunked";
     record.body = head.body === "none" ? undefined : new RequestBody(client, activity, { hasTrailers });
-    return this.#forward({ client, head, origin, body: record.body }, { target, port, activity });
+    return [
+      { client, head, origin, body: record.body },
+      { target, port, activity },
+    ];
   }
 
-  async #forward(
-    exchange: Exchange,
-    { target, port, activity }: { target: EndpointTarget; port: number; activity: Activity },
-  ): Promise<Answered> {
+  /** The way of a warm request, without a promise: its microVM runs and a connection is open. False when it is not so. */
+  #forwardNow(exchange: Exchange, place: Place, record: ExchangeRecord): boolean {
+    const { target, port, activity } = place;
+    const { client } = exchange;
+    if (client.upgrade !== undefined || client.isDone) return false;
+    const life = this.#options.lives.current(target);
+    const open = life?.apps.take(wishOf(exchange, port));
+    if (life === undefined || open === undefined) return false;
+    const leave = target.enter();
+    if (leave === undefined) {
+      open.discard();
+      return false;
+    }
+    try {
+      forwardOver(open, exchange, { life, port, activity }, (outcome) => {
+        leave();
+        if (isFinal(outcome)) this.#end(record, outcome);
+        else this.#endWhen(record, this.#forward(exchange, place, { outcome, life }));
+      });
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    return true;
+  }
+
+  /** `first`: what came of a try before. */
+  async #forward(exchange: Exchange, place: Place, first?: Tried): Promise<Answered> {
+    let tried = first ?? (await this.#try(exchange, place));
     for (let tries = 1; ; tries++) {
-      const entered = this.#enterNow(target) ?? (await this.#enter(target, exchange.client));
-      if ("refused" in entered) return entered;
-      const { life, leave } = entered;
-      const outcome = await forwardInside(exchange, { life, port, activity }, leave);
-      if (typeof outcome === "object" || outcome === "answered") return outcome;
-      if (tries === MAX_TRIES || !(await this.#mayTryAgain(outcome, life, exchange, port)))
-        return { refused: tries === MAX_TRIES ? "microvm-unreachable" : "bad-response" };
+      if (!("life" in tried)) return tried.outcome;
+      if (tries === MAX_TRIES) return { refused: "microvm-unreachable" };
+      if (!(await this.#mayTryAgain(tried.outcome, tried.life, exchange, place.port)))
+        return { refused: "bad-response" };
+      tried = await this.#try(exchange, place);
     }
   }
 
+  async #try(exchange: Exchange, { target, port, activity }: Place): Promise<Tried> {
+    const entered = this.#enterNow(target) ?? (await this.#enter(target, exchange.client));
+    if ("refused" in entered) return { outcome: entered };
+    const { life, leave } = entered;
+    const outcome = await forwardInside(exchange, { life, port, activity }, leave);
+    return isFinal(outcome) ? { outcome } : { outcome, life };
+  }
+
   async #mayTryAgain(
-    outcome: Exclude<Outcome, "answered" | Refusal>,
+    outcome: Exclude<Outcome, Answered>,
     life: MicrovmLife,
     exchange: Exchange,
     port: number,
@@ -173,7 +230,8 @@ export class ExchangeServer {
     return true;
   }
 
-  async #openShell(exchange: Exchange, target: EndpointTarget): Promise<Answered> {
+  async #openShell(checked: Checked, target: EndpointTarget): Promise<Answered> {
+    const exchange = { ...checked, body: undefined };
     const { client } = exchange;
     if (client.upgrade?.toLowerCase() !== "websocket") return { refused: "shell-token" };
     const life = this.#options.lives.current(target) ?? (await this.#wake(target, client));
@@ -210,6 +268,10 @@ export class ExchangeServer {
       client.listener = undefined;
     }
   }
+}
+
+function isFinal(outcome: Outcome): outcome is Answered {
+  return typeof outcome === "object" || outcome === "answered";
 }
 
 /** Who waits for requests to end waits for this one, unless it opens a connection that may stay for hours. */

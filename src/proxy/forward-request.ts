@@ -9,7 +9,7 @@ import { answerFields, requestFields, trailerFields } from "./forwarded-headers.
 import { OutgoingFields } from "./http/outgoing-fields.ts";
 import { REQUEST_ID } from "./http/request-id.ts";
 import type { Refusal } from "./refusal.ts";
-import { splice } from "./splice.ts";
+import { splice } from "./flow/splice.ts";
 import { MARKER_SUBPROTOCOL } from "./websocket-subprotocols.ts";
 
 /** A request that cannot be repeated takes no connection that the application may be closing right now. */
@@ -19,23 +19,23 @@ const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 const WANTS_TLS = /\b(?:https|ssl|tls)\b/i;
 
 /** Forwards a request once, over a connection that is open or a new one. */
-export function forwardRequest(exchange: Exchange, route: Route): Promise<Outcome> {
+export async function forwardRequest(exchange: Exchange, route: Route): Promise<Outcome> {
   const wish = wishOf(exchange, route.port);
-  const open = route.life.apps.take(wish);
-  return open === undefined ? forwardOverNew(wish, exchange, route) : forwardOver(open, exchange, route);
-}
-
-async function forwardOverNew(wish: Wish, exchange: Exchange, route: Route): Promise<Outcome> {
-  const connection = await route.life.apps.open(wish);
+  const connection = route.life.apps.take(wish) ?? (await route.life.apps.open(wish));
   if ("failed" in connection) return route.life.isDown ? UNREACHABLE : refusalOf(connection, route.port);
-  if (!exchange.client.isDone) return await forwardOver(connection, exchange, route);
+  if (!exchange.client.isDone) return new Promise((settle) => forwardOver(connection, exchange, route, settle));
   connection.discard();
   return "answered";
 }
 
-/** Forwards a request once, over this connection. */
-export function forwardOver(connection: AppConnection, exchange: Exchange, route: Route): Promise<Outcome> {
-  return new Promise((settle) => new Forwarding(exchange, route, settle).start(connection));
+/** Forwards a request once, over this connection; `settle` is told once how that ended. */
+export function forwardOver(
+  connection: AppConnection,
+  exchange: Exchange,
+  route: Route,
+  settle: (outcome: Outcome) => void,
+): void {
+  new Forwarding(exchange, route, settle).start(connection);
 }
 
 const UNREACHABLE: Refusal = { refused: "microvm-unreachable" };
@@ -54,7 +54,7 @@ export function wishOf({ client, head }: Exchange, port: number): Wish {
 class Forwarding implements AnswerHandler, ClientListener {
   readonly #exchange: Exchange;
   readonly #route: Route;
-  readonly #settle: (outcome: Outcome) => void;
+  #onOutcome: ((outcome: Outcome) => void) | undefined;
   #connection: AppConnection | undefined;
   #app: AppRequest | undefined;
   /** Whether it is still open what the application speaks: a first answer tells. */
@@ -63,10 +63,10 @@ class Forwarding implements AnswerHandler, ClientListener {
   #isAnswered = false;
   #isThrottled = false;
 
-  constructor(exchange: Exchange, route: Route, settle: (outcome: Outcome) => void) {
+  constructor(exchange: Exchange, route: Route, onOutcome: (outcome: Outcome) => void) {
     this.#exchange = exchange;
     this.#route = route;
-    this.#settle = settle;
+    this.#onOutcome = onOutcome;
   }
 
   start(connection: AppConnection): void {
@@ -243,6 +243,13 @@ class Forwarding implements AnswerHandler, ClientListener {
   #end(outcome: Outcome): void {
     this.#exchange.client.listener = undefined;
     this.#settle(outcome);
+  }
+
+  /** The first outcome is the one that counts. */
+  #settle(outcome: Outcome): void {
+    const onOutcome = this.#onOutcome;
+    this.#onOutcome = undefined;
+    onOutcome?.(outcome);
   }
 
   #outcomeOf(failure: AppFailure): Outcome {

@@ -1,6 +1,6 @@
 import type { SizeTier } from "../model/sizes.ts";
 import type { Refusal } from "./refusal.ts";
-import { Throttle } from "./throttle.ts";
+import { Throttle } from "./flow/throttle.ts";
 
 /** 40 for 4 vCPUs, 160 for 16 (contract 13); the sizes between them in proportion. */
 const REQUESTS_PER_SECOND_AND_VCPU = 10;

@@ -1,4 +1,5 @@
 import { connect } from "node:http2";
+import { setTimeout } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { GuestLink } from "../guest-link/guest-link.ts";
@@ -10,7 +11,7 @@ async function useShells(): Promise<{ fixture: ProxyFixture; protocols: string }
   const fixture = await useProxy();
   const { microvm } = fixture;
   microvm.ingressNetworkConnectors = [managedConnectorArn("us-east-1", "SHELL_INGRESS")];
-  const session = (): Promise<unknown> => Promise.resolve({ refused: "agent-refused", reason: "too many sessions" });
+  const session = (): Promise<unknown> => setTimeout(50, { refused: "agent-refused", reason: "too many sessions" });
   microvm.onAwake = () => Promise.resolve({ session } as unknown as GuestLink);
   const token = await fixture.token({ kind: "shell", ports: [] });
   return { fixture, protocols: `lambda-microvms, lambda-microvms.authentication.${token}` };

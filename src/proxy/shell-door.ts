@@ -34,7 +34,8 @@ export class ShellDoor {
     );
     server.emit("connection", theirs);
     const connection = new H1AppConnection(ours, 0, { release: () => {}, remove: () => {} });
-    return await forwardOver(connection, exchange, { life, port: 0, activity: new Activity(target) });
+    const route = { life, port: 0, activity: new Activity(target) };
+    return new Promise((settle) => forwardOver(connection, exchange, route, settle));
   }
 }
 

@@ -2,6 +2,8 @@ import type { Duplex } from "node:stream";
 import { AnswerParser, type ParserState } from "./answer-parser.ts";
 import type { AnswerHandler, AppConnection, AppFailure, AppRequest, AppRequestHead } from "../app-request.ts";
 import type { ParsedHead } from "./answer-head.ts";
+import { GatheredWrites } from "../flow/gathered-writes.ts";
+import { waitForTurn, type TurnTaker } from "../flow/turn.ts";
 import { fieldLines } from "../http/field-lines.ts";
 import { REQUEST_ID } from "../http/request-id.ts";
 
@@ -17,15 +19,17 @@ export interface ConnectionPool {
 }
 
 /** A kept-alive HTTP/1.1 connection into a guest; one request at a time. */
-export class H1AppConnection implements AppConnection, AppRequest {
+export class H1AppConnection implements AppConnection, AppRequest, TurnTaker {
   readonly port: number;
   readonly stream: Duplex;
   readonly #pool: ConnectionPool;
+  readonly #output: GatheredWrites;
   #parser: AnswerParser | undefined;
   #lastAnswer: ParsedHead | undefined;
   #handler: AnswerHandler | undefined;
   #isChunked = false;
   #isSent = true;
+  #beginning: Buffer[] = [];
   #isUntouched = true;
   #uses = 0;
   #idleSince = 0;
@@ -35,6 +39,7 @@ export class H1AppConnection implements AppConnection, AppRequest {
     this.stream = stream;
     this.port = port;
     this.#pool = pool;
+    this.#output = new GatheredWrites(stream);
     stream.on("data", this.#onBytes);
     stream.on("end", this.#onStreamEnd);
     stream.on("error", this.#onBroken);
@@ -58,11 +63,12 @@ export class H1AppConnection implements AppConnection, AppRequest {
     this.#isChunked = head.body === "chunked";
     this.#isSent = head.body === "none";
     this.#isUntouched = true;
-    this.stream.write(serializeHead(head), "latin1");
+    this.#output.add(serializeHead(head));
     return this;
   }
 
   write(chunk: Buffer): boolean {
+    this.#output.flush();
     if (!this.#isChunked) return this.stream.write(chunk);
     if (chunk.length === 0) return true; // an empty chunk would end the body
     this.stream.cork();
@@ -76,6 +82,7 @@ export class H1AppConnection implements AppConnection, AppRequest {
   end(rawTrailers: readonly string[]): void {
     if (this.#isSent) return;
     this.#isSent = true;
+    this.#output.flush();
     if (this.#isChunked) this.stream.write(`0\r\n${fieldLines(rawTrailers)}\r\n`, "latin1");
   }
 
@@ -90,13 +97,27 @@ export class H1AppConnection implements AppConnection, AppRequest {
   }
 
   destroy(): void {
+    this.#beginning = [];
     this.#handler = undefined;
     this.#parser = undefined;
     this.#pool.remove(this);
     this.stream.destroy();
   }
 
+  /** The beginning of an answer waits for its turn. */
   readonly #onBytes = (bytes: Buffer): void => {
+    if (this.#parser === undefined || !this.#isUntouched) return this.#read(bytes);
+    if (this.#beginning.push(bytes) === 1) waitForTurn(this);
+  };
+
+  onTurn(): void {
+    const parts = this.#beginning;
+    if (parts.length === 0) return;
+    this.#beginning = [];
+    this.#read(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts));
+  }
+
+  #read(bytes: Buffer): void {
     const parser = this.#parser;
     if (parser === undefined) return this.destroy(); // unasked bytes would answer the next request
     this.#isUntouched = false;
@@ -104,14 +125,16 @@ export class H1AppConnection implements AppConnection, AppRequest {
     if (this.#parser !== parser) return; // given up meanwhile
     if (state !== "reading") return this.#conclude(state);
     if (parser.isHeld) this.stream.pause();
-  };
+  }
 
   readonly #onStreamEnd = (): void => {
+    this.onTurn();
     if (this.#parser === undefined) return this.destroy();
     this.#conclude(this.#parser.end());
   };
 
   readonly #onBroken = (): void => {
+    this.onTurn();
     if (this.#parser === undefined) this.destroy();
     else this.#conclude("reading");
   };

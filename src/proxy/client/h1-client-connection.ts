@@ -1,7 +1,8 @@
 import type { TLSSocket } from "node:tls";
 import { parseClientHead, type ClientHead } from "./client-head.ts";
 import type { BodyReader } from "../client-exchange.ts";
-import { GatheredWrites } from "./gathered-writes.ts";
+import { GatheredWrites } from "../flow/gathered-writes.ts";
+import { waitForTurn, type TurnTaker } from "../flow/turn.ts";
 import { H1ClientExchange, type H1Carrier } from "./h1-client-exchange.ts";
 import { H1RequestBody } from "./h1-request-body.ts";
 import { findHeadEnd, HEAD_END } from "../http/head-end.ts";
@@ -41,7 +42,7 @@ export interface H1Keeper {
  * A client's connection that speaks HTTP/1.x: requests one after the other, each answered before the next one begins, however
  * many are sent ahead.
  */
-export class H1ClientConnection implements H1Carrier {
+export class H1ClientConnection implements H1Carrier, TurnTaker {
   readonly socket: TLSSocket;
   readonly serverName: string | undefined;
   readonly output: GatheredWrites;
@@ -56,6 +57,8 @@ export class H1ClientConnection implements H1Carrier {
   #body: H1RequestBody | undefined;
   #isAdvancing = false;
   #isHeld = false;
+  /** For its turn, with a request that may have come. */
+  #isWaiting = false;
   #isLast = false;
   #isClosing = false;
   /** By `performance.now()`; what happens then depends on what the client owes. */
@@ -173,15 +176,31 @@ export class H1ClientConnection implements H1Carrier {
     });
   }
 
+  /** Between requests, what comes waits for its turn. */
   readonly #onBytes = (bytes: Buffer): void => {
+    this.onTurn();
     if (this.#isClosing) return;
-    this.#pending = this.#pending.length === 0 ? bytes : Buffer.concat([this.#pending, bytes]);
+    const isFirst = this.#pending.length === 0;
+    this.#pending = isFirst ? bytes : Buffer.concat([this.#pending, bytes]);
+    this.#isWaiting = isFirst && this.#body === undefined && this.#exchange === undefined;
+    if (this.#isWaiting) waitForTurn(this);
+    else this.#goOn();
+  };
+
+  onTurn(): void {
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    this.#goOn();
+  }
+
+  #goOn(): void {
     this.#advance();
     if (this.#pending.length > MAX_HELD_BYTES || this.#next !== undefined) this.pause();
-  };
+  }
 
   /** A client that ends its side in the middle of an exchange has left; node's TLS sockets know no half-open state. */
   readonly #onEnd = (): void => {
+    this.onTurn();
     if (this.#exchange !== undefined) this.socket.destroy();
   };
 

@@ -7,7 +7,7 @@ import { fieldLines } from "../http/field-lines.ts";
 import type { OutgoingFields } from "../http/outgoing-fields.ts";
 import { REQUEST_ID } from "../http/request-id.ts";
 import type { RequestHead } from "../request-head.ts";
-import type { GatheredWrites } from "./gathered-writes.ts";
+import type { GatheredWrites } from "../flow/gathered-writes.ts";
 import { httpDate } from "../http/http-date.ts";
 
 /** After these nobody knows where the next request would begin, or the client is not to be trusted with one. */

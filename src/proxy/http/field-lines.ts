@@ -23,9 +23,10 @@ export function readFieldLines(text: string, from: number, into: string[]): bool
 
 /** Field lines as they go out; names and values were checked on the way in. */
 export function fieldLines(fields: readonly string[]): string {
-  let text = "";
-  for (let i = 0; i + 1 < fields.length; i += 2) text += `${fields[i]}: ${fields[i + 1]}\r\n`;
-  return text;
+  const lines: string[] = [];
+  for (let i = 0; i + 1 < fields.length; i += 2) lines.push(`${fields[i]}: ${fields[i + 1]}`);
+  lines.push("");
+  return lines.join("\r\n"); // in one piece: a sum stays a tree of pieces, walked through whenever it is written
 }
 
 /** Whether a list of options, as in Connection, has this one. */

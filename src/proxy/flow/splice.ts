@@ -1,6 +1,6 @@
 import { Transform, type Duplex } from "node:stream";
-import type { Activity } from "./activity.ts";
-import type { ClientStream } from "./client-exchange.ts";
+import type { Activity } from "../activity.ts";
+import type { ClientStream } from "../client-exchange.ts";
 
 /** Silence after which a connection that the application has ended is taken for forgotten by the client. */
 const HALF_OPEN_SILENCE_MS = 60_000;
