@@ -6,7 +6,8 @@ import { H2AppSession } from "./h2-app-session.ts";
 import { secureToApp } from "./tls-to-app.ts";
 import type { TlsPorts } from "./tls-ports.ts";
 
-const MAX_IDLE_CONNECTIONS = 128;
+/** As many as may well be in use at once; one that is closed and opened again costs more than a request. */
+const MAX_IDLE_CONNECTIONS = 512;
 /** A look at idle connections, while there are any. */
 const SWEEP_MS = 5000;
 /** An application that closes connections without a word is asked for TLS only now and then. */
