@@ -33,6 +33,8 @@ export class H2ClientExchange implements ClientExchange {
   status = 0;
   begunAt: number | undefined;
   #trailers: readonly string[] = [];
+  /** A part of the answer. */
+  #held: Buffer | undefined;
   #answerTrailers: readonly string[] = [];
 
   constructor(stream: ServerHttp2Stream, head: H2RequestHead, requestId: string, serverName: string | undefined) {
@@ -59,7 +61,7 @@ export class H2ClientExchange implements ClientExchange {
   }
 
   get unsentBytes(): number {
-    return this.#stream.writableLength;
+    return this.#stream.writableLength + (this.#held?.length ?? 0);
   }
 
   get isBodyPaused(): boolean {
@@ -104,14 +106,21 @@ export class H2ClientExchange implements ClientExchange {
     return true;
   }
 
+  /** Held until the end of this turn: a last chunk and the end go out as one frame. */
   write(chunk: Buffer): boolean {
-    return this.#stream.write(chunk);
+    this.#writeHeld();
+    this.#held = chunk;
+    process.nextTick(this.#writeHeld);
+    return !this.#stream.writableNeedDrain;
   }
 
   finish(rawTrailers: readonly string[]): void {
     this.#answerTrailers = rawTrailers;
     if (this.#stream.writableEnded) return this.#stopRequest();
-    this.#stream.end(this.#stopRequest);
+    const held = this.#held;
+    this.#held = undefined;
+    if (held === undefined) this.#stream.end(this.#stopRequest);
+    else this.#stream.end(held, this.#stopRequest);
   }
 
   cut(code: number = NGHTTP2_INTERNAL_ERROR): void {
@@ -138,6 +147,12 @@ export class H2ClientExchange implements ClientExchange {
     this.#onBegun(200);
     return this.#stream;
   }
+
+  readonly #writeHeld = (): void => {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined && !this.isDone) this.#stream.write(held);
+  };
 
   #onBegun(status: number): void {
     this.status = status;

@@ -2,6 +2,7 @@ import { constants, performServerHandshake, type ServerHttp2Session, type Server
 import type { TLSSocket } from "node:tls";
 import type { Log } from "../../observability/log.ts";
 import { H2ClientExchange } from "./h2-client-exchange.ts";
+import { waitForTurn } from "../flow/turn.ts";
 import { readH2Head } from "./h2-request-head.ts";
 import { ResetBudget } from "./reset-budget.ts";
 import { UploadWindow } from "./upload-window.ts";
@@ -87,7 +88,8 @@ export class H2Clients {
   #serve(stream: ServerHttp2Stream, raw: readonly string[], serverName: string | undefined): void {
     const head = readH2Head(raw);
     if (head === undefined) return stream.on("error", () => {}).close(NGHTTP2_PROTOCOL_ERROR);
-    this.#options.serve(new H2ClientExchange(stream, head, this.#options.nextId(), serverName));
+    const exchange = new H2ClientExchange(stream, head, this.#options.nextId(), serverName);
+    waitForTurn({ onTurn: () => exchange.isDone || this.#options.serve(exchange) });
   }
 }
 
