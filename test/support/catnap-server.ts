@@ -26,9 +26,14 @@ export interface CatnapServer {
   readonly dispose: () => Promise<void>;
 }
 
-const readPid = async (home: string) => Number(await readFile(join(home, "catnap.pid"), "utf8").catch(() => "0"));
+/** Undefined when there is none, or it is only half written: to kill process 0 is to kill oneself and one's like. */
+async function readPid(home: string): Promise<number | undefined> {
+  const text = await readFile(join(home, "catnap.pid"), "utf8").catch(() => "");
+  return text.endsWith("\n") ? Number(text) : undefined;
+}
 
-async function killAndWait(pid: number): Promise<void> {
+async function killAndWait(pid: number | undefined): Promise<void> {
+  if (pid === undefined) return;
   if (isAlive(pid)) process.kill(pid, "SIGKILL");
   while (isAlive(pid)) await setTimeout(10);
 }
@@ -66,7 +71,7 @@ export async function newCatnapServer(settings: Record<string, string> = {}): Pr
       const starting = runProgram(CATNAP, ["up", "--detach"], { env });
       const pid = await eventually<number>("a server starts", 60_000, async () => {
         const now = await readPid(home);
-        return now === last ? { saw: String(now) } : { done: now };
+        return now === undefined || now === last ? { saw: String(now) } : { done: now };
       });
       await setTimeout(afterMs);
       await killAndWait(pid);
