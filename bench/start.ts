@@ -94,9 +94,15 @@ async function live(subject: CatnapUnderTest, image: string): Promise<{ life: Li
   };
 }
 
+/** Files come and go while it looks. */
 async function allocatedBytes(directory: string): Promise<number> {
-  const sizes = await Promise.all((await readdir(directory)).map((name) => stat(join(directory, name))));
-  return sizes.reduce((sum, { blocks }) => sum + blocks * 512, 0);
+  const blocks = (name: string) =>
+    stat(join(directory, name)).then(
+      (found) => found.blocks,
+      () => 0,
+    );
+  const counts = await Promise.all((await readdir(directory)).map(blocks));
+  return counts.reduce((sum, count) => sum + count * 512, 0);
 }
 
 async function report(lives: readonly Life[], samples: Map<string, Sample[]>, builds: Builds): Promise<void> {
