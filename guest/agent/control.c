@@ -1,6 +1,7 @@
 #include "control.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@
 #include "session.h"
 #include "tcp-sockets.h"
 #include "wake.h"
+
+#define POWER_OFF_PATIENCE_MS 1000
 
 enum phase { PHASE_LINE, PHASE_BODY, PHASE_STOPPING, PHASE_DONE };
 
@@ -173,6 +176,8 @@ static bool execute(struct control *control, struct command *command)
 		return begin_stop(control, command->grace_ms);
 	case COMMAND_POWEROFF:
 		reply_line(fd, "ok");
+		/* A reset drops what the network device has not sent yet: the host hangs up once it has read. */
+		poll(&(struct pollfd){.fd = fd, .events = POLLRDHUP}, 1, POWER_OFF_PATIENCE_MS);
 		power_off();
 	case COMMAND_RELAY:
 	case COMMAND_EVENTS:
