@@ -17,6 +17,7 @@ import type { RequestHead } from "./request-head.ts";
 import { resolveDestination, type Destination, type ResolveContext } from "./resolve-destination.ts";
 import type { ShellDoor } from "./shell-door.ts";
 import type { StallWatch } from "./client/stall-watch.ts";
+import { REQUEST_ID } from "./http/request-id.ts";
 
 interface ExchangeServerOptions {
   readonly context: ResolveContext;
@@ -43,6 +44,13 @@ interface Place {
   readonly target: EndpointTarget;
   readonly port: number;
   readonly activity: Activity;
+}
+
+interface Passing {
+  readonly record: ExchangeRecord;
+  readonly destination: Destination;
+  /** By the limits, where there are any. */
+  readonly admission?: Admission | undefined;
 }
 
 /** What came of a try. */
@@ -114,7 +122,7 @@ export class ExchangeServer {
     const origin = crossOrigin.originOf(client);
     const preflight = origin !== undefined && head.token === undefined && crossOrigin.preflightAnswer(client, origin);
     if (preflight) {
-      client.reply({ status: 204, headers: { "x-amzn-requestid": client.requestId, ...preflight }, body: "" });
+      client.reply({ status: 204, headers: { [REQUEST_ID]: client.requestId, ...preflight }, body: "" });
       return "answered";
     }
     if (client.path.startsWith(OWN_PATHS)) return pages.answer(client, head);
@@ -128,49 +136,38 @@ export class ExchangeServer {
     exchange: Checked,
     record: ExchangeRecord,
     destination: Destination | Refusal,
-  ): Answered | UnderWay | Promise<Answered> {
+  ): Answered | UnderWay | Promise<Answered | UnderWay> {
     if ("refused" in destination) return destination;
     record.microvmId = destination.target.microvmId;
     record.port = destination.port;
     const { limits } = this.#options;
-    if (limits !== undefined) return this.#passWithin(limits, exchange, { record, destination });
-    if (destination.isShell) return this.#openShell(exchange, destination.target);
-    const [whole, place] = this.#prepare(exchange, { record, destination });
-    return this.#forwardNow(whole, place, record) ? "under way" : this.#forward(whole, place);
+    return limits === undefined
+      ? this.#pass(exchange, { record, destination })
+      : this.#passWithin(limits, exchange, { record, destination });
   }
 
-  async #passWithin(
-    limits: MicrovmLimits,
-    exchange: Checked,
-    passing: { record: ExchangeRecord; destination: Destination },
-  ): Promise<Answered> {
+  async #passWithin(limits: MicrovmLimits, exchange: Checked, passing: Passing): Promise<Answered | UnderWay> {
     const admission = await limits.admit(passing.destination.target.microvmId);
     if (admission !== undefined && "refused" in admission) return admission;
     try {
-      if (passing.destination.isShell) return await this.#openShell(exchange, passing.destination.target);
-      return await this.#forward(...this.#prepare(exchange, { ...passing, admission }));
+      return await this.#pass(exchange, { ...passing, admission });
     } finally {
       admission?.release();
     }
   }
 
-  #prepare(
-    { client, head, origin }: Checked,
-    {
-      record,
-      destination,
-      admission,
-    }: { record: ExchangeRecord; destination: Destination; admission?: Admission | undefined },
-  ): [exchange: Exchange, place: Place] {
+  #pass({ client, head, origin }: Checked, { record, destination, admission }: Passing): UnderWay | Promise<Answered> {
     const { target, port } = destination;
+    if (destination.isShell) return this.#openShell({ client, head, origin, body: undefined }, target);
     const activity = new Activity(target, admission?.throttle);
     record.activity = activity;
     const hasTrailers = head.body === "chunked";
     record.body = head.body === "none" ? undefined : new RequestBody(client, activity, { hasTrailers });
-    return [
-      { client, head, origin, body: record.body },
-      { target, port, activity },
-    ];
+    const exchange = { client, head, origin, body: record.body };
+    const place = { target, port, activity };
+    // What was admitted is given back when the promise ends.
+    const isUnderWay = admission === undefined && this.#forwardNow(exchange, place, record);
+    return isUnderWay ? "under way" : this.#forward(exchange, place);
   }
 
   /** The way of a warm request, without a promise: its microVM runs and a connection is open. False when it is not so. */
@@ -178,12 +175,12 @@ export class ExchangeServer {
     const { target, port, activity } = place;
     const { client } = exchange;
     if (client.upgrade !== undefined || client.isDone) return false;
-    const life = this.#options.lives.current(target);
-    const open = life?.apps.take(wishOf(exchange, port));
-    if (life === undefined || open === undefined) return false;
-    const leave = target.enter();
-    if (leave === undefined) {
-      open.discard();
+    const entered = this.#enterNow(target);
+    if (entered === undefined) return false;
+    const { life, leave } = entered;
+    const open = life.apps.take(wishOf(exchange, port));
+    if (open === undefined) {
+      leave();
       return false;
     }
     try {
@@ -230,8 +227,7 @@ export class ExchangeServer {
     return true;
   }
 
-  async #openShell(checked: Checked, target: EndpointTarget): Promise<Answered> {
-    const exchange = { ...checked, body: undefined };
+  async #openShell(exchange: Exchange, target: EndpointTarget): Promise<Answered> {
     const { client } = exchange;
     if (client.upgrade?.toLowerCase() !== "websocket") return { refused: "shell-token" };
     const life = this.#options.lives.current(target) ?? (await this.#wake(target, client));

@@ -1,6 +1,7 @@
 import { readCookie } from "./browser/browser-cookie.ts";
 import { hostOfHeader } from "./endpoint-name.ts";
 import { messageLength } from "./http/message-length.ts";
+import { REQUEST_ID } from "./http/request-id.ts";
 import { DEFAULT_PORT, parsePort } from "./port-scope.ts";
 import type { Refusal } from "./refusal.ts";
 import type { RequestHead } from "./request-head.ts";
@@ -23,7 +24,7 @@ const MAX_URL_CHARACTERS = 16_384;
 /** Thousands of tiny fields are within the limit of bytes. */
 const MAX_HEADER_FIELDS = 1000;
 /** Names a Connection header may not declare hop-by-hop: dropping them would change where or how a message ends. */
-const NEVER_HOP_BY_HOP = new Set(["host", "content-length", "transfer-encoding", "x-amzn-requestid"]);
+const NEVER_HOP_BY_HOP = new Set(["host", "content-length", "transfer-encoding", REQUEST_ID]);
 
 /** Checks a request's head, or says what is wrong with it. */
 export function readRequestHead(request: RawRequest): RequestHead | Refusal {
@@ -72,6 +73,22 @@ interface CollectedHeaders {
   isWebSocket: boolean;
 }
 
+/** Where the values of a field go. */
+const LISTS: ReadonlyMap<string, Exclude<keyof CollectedHeaders, "isWebSocket">> = new Map([
+  ["host", "host"],
+  ["x-aws-proxy-auth", "token"],
+  ["x-aws-proxy-port", "port"],
+  ["x-aws-proxy-force-h2", "forceH2"],
+  ["cookie", "cookie"],
+  ["origin", "origin"],
+  ["sec-fetch-site", "fetchSite"],
+  ["sec-fetch-mode", "fetchTarget"],
+  ["sec-fetch-dest", "fetchTarget"],
+  ["sec-websocket-protocol", "subprotocols"],
+  ["content-length", "contentLength"],
+  ["transfer-encoding", "transferEncoding"],
+]);
+
 /** Most requests have few of them. */
 const NONE: readonly string[] = [];
 
@@ -91,50 +108,16 @@ function collect(rawHeaders: readonly string[]): CollectedHeaders | Refusal {
     isWebSocket: false,
   };
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]?.toLowerCase() ?? "";
     const value = rawHeaders[i + 1] ?? "";
-    switch (rawHeaders[i]?.toLowerCase()) {
-      case "host":
-        found.host = [...found.host, value];
-        break;
-      case "x-aws-proxy-auth":
-        found.token = [...found.token, value];
-        break;
-      case "x-aws-proxy-port":
-        found.port = [...found.port, value];
-        break;
-      case "x-aws-proxy-force-h2":
-        found.forceH2 = [...found.forceH2, value];
-        break;
-      case "cookie":
-        found.cookie = [...found.cookie, value];
-        break;
-      case "origin":
-        found.origin = [...found.origin, value];
-        break;
-      case "sec-fetch-site":
-        found.fetchSite = [...found.fetchSite, value];
-        break;
-      case "sec-fetch-mode":
-      case "sec-fetch-dest":
-        found.fetchTarget = [...found.fetchTarget, value];
-        break;
-      case "sec-websocket-protocol":
-        found.subprotocols = [...found.subprotocols, value];
-        break;
-      case "sec-websocket-key":
-        found.isWebSocket = true;
-        break;
-      case "content-length":
-        found.contentLength = [...found.contentLength, value];
-        break;
-      case "transfer-encoding":
-        found.transferEncoding = [...found.transferEncoding, value];
-        break;
-      case "connection":
-        if (value.split(",").some((name) => NEVER_HOP_BY_HOP.has(name.trim().toLowerCase()))) {
-          return malformed("the Connection header names a header that may not be dropped");
-        }
-    }
+    const list = LISTS.get(name);
+    if (list !== undefined) found[list] = [...found[list], value];
+    else if (name === "sec-websocket-key") found.isWebSocket = true;
+    else if (
+      name === "connection" &&
+      value.split(",").some((option) => NEVER_HOP_BY_HOP.has(option.trim().toLowerCase()))
+    )
+      return malformed("the Connection header names a header that may not be dropped");
   }
   if (found.token.length > 1) return malformed("several X-aws-proxy-auth headers");
   if (found.port.length > 1) return malformed("several X-aws-proxy-port headers");

@@ -1,5 +1,6 @@
 import type { ClientExchange, RefusalMessage } from "./client-exchange.ts";
 import { isVisit, refusalPage } from "./refusal-page.ts";
+import { REQUEST_ID } from "./http/request-id.ts";
 
 /** Why the proxy answers a request itself. Refusals are ordinary traffic, so they are values and not errors. */
 export type Refusal =
@@ -93,7 +94,7 @@ export function refusalMessage(refusal: Refusal, requestId: string): RefusalMess
   const { status, text, error } = ANSWERS[refusal.refused];
   const body = refusal.refused === "malformed" ? `${text}: ${refusal.why}` : portText(refusal, text);
   const headers: Record<string, string> = {
-    "x-amzn-requestid": requestId,
+    [REQUEST_ID]: requestId,
     "cache-control": "private, no-store",
     "content-length": String(Buffer.byteLength(body)),
   };

@@ -66,7 +66,8 @@ function publicDestination(head: RequestHead, context: ResolveContext): Destinat
   return { target, port, isShell: false, isPublic: true };
 }
 
-function findTarget(head: RequestHead, { domain, directory }: ResolveContext): EndpointTarget | undefined {
+/** The microVM that the host names. */
+export function findTarget(head: RequestHead, { domain, directory }: ResolveContext): EndpointTarget | undefined {
   head.endpoint ??= head.host === undefined ? undefined : parseEndpointName(head.host, domain);
   return head.endpoint && directory.find(head.endpoint.label);
 }

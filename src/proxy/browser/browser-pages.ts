@@ -1,11 +1,11 @@
 import type { ClientExchange, RefusalMessage } from "../client-exchange.ts";
 import { cookieField } from "./browser-cookie.ts";
 import { BrowserLinks } from "./browser-links.ts";
-import { parseEndpointName } from "../endpoint-name.ts";
 import { fieldOf } from "../http/field-of.ts";
 import type { Refusal } from "../refusal.ts";
 import type { RequestHead } from "../request-head.ts";
-import { resolveDestination, type ResolveContext } from "../resolve-destination.ts";
+import { findTarget, resolveDestination, type ResolveContext } from "../resolve-destination.ts";
+import { REQUEST_ID } from "../http/request-id.ts";
 
 /** Paths of every endpoint that the proxy answers itself (RFC 8615). */
 export const OWN_PATHS = "/.well-known/catnap/";
@@ -51,8 +51,7 @@ export class BrowserPages {
     // What only looks ahead must not use the link up.
     if (/prefetch|prerender/i.test(fieldOf(client.rawHeaders, "sec-purpose") ?? ""))
       return reply(client, 503, "Not now");
-    const name = head.host === undefined ? undefined : parseEndpointName(head.host, this.#context.domain);
-    const target = name && this.#context.directory.find(name.label);
+    const target = findTarget(head, this.#context);
     const port = target && this.#links.redeem(code, target.microvmId);
     if (target === undefined || port === undefined) return { refused: "link-used" };
     const token = await this.#context.tokens.mint({
@@ -78,7 +77,7 @@ function reply(
   const message: RefusalMessage = {
     status,
     headers: {
-      "x-amzn-requestid": client.requestId,
+      [REQUEST_ID]: client.requestId,
       "cache-control": "private, no-store",
       "content-length": String(Buffer.byteLength(body)),
       ...(body === "" ? {} : { "content-type": "text/plain; charset=utf-8" }),

@@ -1,4 +1,5 @@
 import { fieldLines } from "./field-lines.ts";
+import { fieldOf } from "./field-of.ts";
 
 /** Header fields of a message that goes on; written out once, however often the same ones are sent. */
 export class OutgoingFields {
@@ -17,17 +18,10 @@ export class OutgoingFields {
   }
 
   get hasDate(): boolean {
-    return (this.#hasDate ??= hasField(this.list, "date"));
+    return (this.#hasDate ??= fieldOf(this.list, "date") !== undefined);
   }
 
   get hasLength(): boolean {
-    return (this.#hasLength ??= hasField(this.list, "content-length"));
+    return (this.#hasLength ??= fieldOf(this.list, "content-length") !== undefined);
   }
-}
-
-/** Whether one of the names is this one, in any case; `lower` is in lower case. */
-function hasField(fields: readonly string[], lower: string): boolean {
-  for (let i = 0; i < fields.length; i += 2)
-    if (fields[i]?.length === lower.length && fields[i]?.toLowerCase() === lower) return true;
-  return false;
 }
