@@ -1,24 +1,24 @@
 import { connect } from "node:http2";
-import { setTimeout } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { GuestLink } from "../guest-link/guest-link.ts";
 import { managedConnectorArn } from "../model/connectors.ts";
 import { type ProxyFixture, readAll, useProxy } from "./proxy-fixture.ts";
 
-/** A microVM whose agent refuses every shell, and a token for one. */
-async function useShells(): Promise<{ fixture: ProxyFixture; protocols: string }> {
+/** A microVM whose agent refuses every shell once it is told to, and a token for one. */
+async function useShells(): Promise<{ fixture: ProxyFixture; protocols: string; refuse: () => void }> {
   const fixture = await useProxy();
   const { microvm } = fixture;
   microvm.ingressNetworkConnectors = [managedConnectorArn("us-east-1", "SHELL_INGRESS")];
-  const session = (): Promise<unknown> => setTimeout(50, { refused: "agent-refused", reason: "too many sessions" });
-  microvm.onAwake = () => Promise.resolve({ session } as unknown as GuestLink);
+  const refusal = Promise.withResolvers<unknown>();
+  microvm.onAwake = () => Promise.resolve({ session: () => refusal.promise } as unknown as GuestLink);
   const token = await fixture.token({ kind: "shell", ports: [] });
-  return { fixture, protocols: `lambda-microvms, lambda-microvms.authentication.${token}` };
+  const refuse = (): void => refusal.resolve({ refused: "agent-refused", reason: "too many sessions" });
+  return { fixture, refuse, protocols: `lambda-microvms, lambda-microvms.authentication.${token}` };
 }
 
 test("a shell's WebSocket opens, and what the client sent with its handshake is read", async () => {
-  const { fixture, protocols } = await useShells();
+  const { fixture, protocols, refuse } = await useShells();
   const socket = await fixture.tls();
   const lines = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"];
   const ping = Buffer.of(0x89, 0x80, 0, 0, 0, 0).toString("latin1");
@@ -29,11 +29,12 @@ test("a shell's WebSocket opens, and what the client sent with its handshake is 
   );
   let text = "";
   socket.setEncoding("latin1").on("data", (chunk: string) => (text += chunk));
+  await vi.waitFor(() => expect(text).toContain("\x8a\0"), 10_000); // a pong
+  refuse();
   await vi.waitFor(() => expect(text).toContain("too many sessions"), 10_000);
   expect(text).toMatch(/^HTTP\/1.1 101 Switching Protocols\r\n/);
   expect(text).toMatch(/\r\nSec-WebSocket-Protocol: lambda-microvms\r\n/i);
   expect(text).toMatch(/\r\nx-amzn-requestid: [0-9a-f-]{36}\r\n/);
-  await vi.waitFor(() => expect(text).toContain("\x8a\0"), 10_000); // a pong
 });
 
 test("a handshake that is none is refused with the request's id", async () => {
@@ -47,7 +48,8 @@ test("a handshake that is none is refused with the request's id", async () => {
 });
 
 test("a shell's WebSocket opens over HTTP/2 too, as browsers do where a connection is open already", async () => {
-  const { fixture, protocols } = await useShells();
+  const { fixture, protocols, refuse } = await useShells();
+  refuse();
   const { host } = fixture.microvm;
   const options = { host: "127.0.0.1", port: fixture.port, servername: host, ca: fixture.certificates.rootPem };
   const client = connect(`https://${host}`, {
