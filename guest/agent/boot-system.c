@@ -57,6 +57,17 @@ static void leave_initramfs(void)
 		die("leaving the initramfs");
 }
 
+/*
+ * What a kernel does on its own every now and then wakes a guest whose app waits, which costs a processor under emulation
+ * and copies pages: tidying for huge pages that nobody asked for, folding counters.
+ */
+static void keep_quiet_when_idle(void)
+{
+	file_write("/proc/sys/vm/compaction_proactiveness", "0");
+	file_write("/proc/sys/vm/stat_interval", "60");
+	file_write("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");
+}
+
 static void set_kernel_options(void)
 {
 	/* As container runtimes do: the app may bind low ports and ping without privileges. */
@@ -85,6 +96,7 @@ void boot_system(void)
 	/* The app's processes share what processor time their group gets, however many they are: the agent keeps its own. */
 	file_write("/sys/fs/cgroup/cgroup.subtree_control", "+cpu");
 	set_kernel_options();
+	keep_quiet_when_idle();
 	/* Every relay takes two descriptors. */
 	setrlimit(RLIMIT_NOFILE, &(struct rlimit){8192, 8192});
 }
