@@ -111,7 +111,8 @@ export function mountsBelow(directory: string): string[] {
 /** Of machines, under either version of the interface. */
 function controlGroups(): string[] {
   const root = "/sys/fs/cgroup";
-  const parents = ["catnap", ...listDirectory(root).map((name) => join(name, "catnap"))];
+  const hierarchies = ["", ...listDirectory(root)];
+  const parents = hierarchies.flatMap((name) => [join(name, "catnap"), join(name, "catnap-surplus")]);
   return parents.flatMap((parent) =>
     listDirectory(join(root, parent))
       .filter((name) => NAMESPACE.test(name))

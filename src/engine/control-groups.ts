@@ -11,16 +11,22 @@ const MIB = 1024 * 1024;
 const MAX_TASKS = 256;
 /** The kernel's default; both versions start with it. */
 const PERIOD_US = 100_000;
-/**
- * Of one virtual CPU, where 1 is what the host's scheduler gives a process. Who lives beyond its baseline gets a
- * sixteenth: with less it would hold what others wait for, such as a lock of the kernel, for longer than they lose by it.
- */
-const WEIGHT_OF_VCPU: Readonly<Record<Priority, number>> = { baseline: 1 / 4, surplus: 1 / 64 };
-/** All machines together against the host's other work: as many processes as it has processors. */
-const PARENT_WEIGHT = availableParallelism();
+/** Of one virtual CPU among other machines, where 1 is what the host's scheduler gives a process. */
+const WEIGHT_OF_VCPU = 1 / 4;
 
-/** The group all machines share, beside the host's other groups. */
-const PARENT = "catnap";
+/**
+ * Groups that machines share beside the host's other groups, and what all in one weigh together. Who keeps to its baseline
+ * counts, with all others, for as many processes as there are processors. Who lives beyond it is in a group beside
+ * that one: within it, however light, it would stand before the server that answers for the others. It gets a sixteenth of
+ * a process: with less it would hold what others wait for, such as a lock of the kernel, for longer than they lose by it.
+ */
+const PARENTS: Readonly<Record<Priority, { readonly name: string; readonly weight: number }>> = {
+  baseline: { name: "catnap", weight: availableParallelism() },
+  surplus: { name: "catnap-surplus", weight: 1 / 16 },
+};
+const PRIORITIES = Object.keys(PARENTS) as Priority[];
+
+const NAME_OF_GROUP = new RegExp(`/(?:${PRIORITIES.map((priority) => PARENTS[priority].name).join("|")})/([^/\\s]+)$`, "m");
 
 const REMOVE_PAUSE_MS = 10;
 /** For a group that somebody may use. */
@@ -34,16 +40,17 @@ type Settings = Readonly<Record<string, string>>;
 /** A directory of groups and what each machine's group there is set to. */
 interface Hierarchy {
   readonly directory: string;
-  /** Of the parent group, once. */
+  /** Of the groups that machines share, once. */
   readonly parent: Settings;
   settings(shape: MachineShape): Settings;
-  /** `processes`: how many that compete for the host's processors it shall count as. */
+  /** Only where processors are divided. `processes`: how many that compete for them it shall count as. */
   weight?(processes: number): Settings;
 }
 
 /**
  * Control groups of machines: what one may take of the host's processors and memory. A machine competes with a weight
- * of its size, so that everybody gets their baseline when all want more, and is held to its peak.
+ * of its size, so that everybody gets their baseline when all want more, and is held to its peak. It has a group for
+ * each priority, and is in one of them.
  */
 export class ControlGroups {
   readonly #hierarchies: readonly Hierarchy[];
@@ -57,46 +64,55 @@ export class ControlGroups {
     return this.#hierarchies.length > 0;
   }
 
-  /** Makes the group of this name, or finds it, and sets its limits; resolves with the files that a process joins it by. */
+  /** Makes the groups of this name, or finds them, and sets their limits; resolves with the files that a process joins them by. */
   async make(name: string, shape: MachineShape): Promise<string[]> {
-    return Promise.all(
-      this.#hierarchies.map(async (hierarchy) => {
-        const group = join(hierarchy.directory, PARENT, name);
+    await Promise.all(
+      this.#places(name).map(async ({ hierarchy, group }) => {
         await mkdir(group, { recursive: true });
-        await set(group, { ...hierarchy.settings(shape), ...weightOf(hierarchy, shape, "baseline") });
-        return join(group, "cgroup.procs");
+        await set(group, { ...hierarchy.settings(shape), ...hierarchy.weight?.(shape.vcpus * WEIGHT_OF_VCPU) });
       }),
     );
+    const joined = this.#places(name).filter(({ priority }) => priority === "baseline");
+    return joined.map(({ group }) => join(group, "cgroup.procs"));
   }
 
-  /** Weighs the processors' time that a machine gets while others want it too. */
-  async prefer(name: string, shape: MachineShape, priority: Priority): Promise<void> {
-    await Promise.all(
-      this.#hierarchies.map((hierarchy) =>
-        set(join(hierarchy.directory, PARENT, name), weightOf(hierarchy, shape, priority)),
-      ),
-    );
+  /** Weighs the processors' time that a machine gets while others want it too. Throws when it has ended. */
+  async prefer(name: string, pid: number, priority: Priority): Promise<void> {
+    const places = this.#places(name).filter((place) => place.hierarchy.weight && place.priority === priority);
+    await Promise.all(places.map(({ group }) => set(group, { "cgroup.procs": String(pid) })));
   }
 
   /** The name of the group that a process is in; undefined for one that is in none of ours. */
   async nameOf(pid: number): Promise<string | undefined> {
-    return new RegExp(`/${PARENT}/([^/\\s]+)$`, "m").exec(await readText(`/proc/${pid}/cgroup`))?.[1];
+    return NAME_OF_GROUP.exec(await readText(`/proc/${pid}/cgroup`))?.[1];
   }
 
-  /** Removes the group of a machine whose process is gone. */
+  /** Removes the groups of a machine whose process is gone. */
   async remove(name: string): Promise<void> {
-    await Promise.all(this.#hierarchies.map(({ directory }) => removeGroup(join(directory, PARENT, name))));
+    await Promise.all(this.#places(name).map(({ group }) => removeGroup(group)));
   }
 
   /** Removes groups that nobody is in, of names that begin so: while no machine is being started. */
   async removeEmpty(prefix: string): Promise<void> {
-    const removals = this.#hierarchies.map(async ({ directory }) => {
-      const names = await readdir(join(directory, PARENT));
+    const removals = this.#hierarchies.flatMap(parentsIn).map(async ({ parent }) => {
+      const names = await readdir(parent);
       const ours = names.filter((name) => name.startsWith(prefix));
-      await Promise.all(ours.map((name) => rmdir(join(directory, PARENT, name)).catch(() => {})));
+      await Promise.all(ours.map((name) => rmdir(join(parent, name)).catch(() => {})));
     });
     await Promise.all(removals);
   }
+
+  #places(name: string) {
+    return this.#hierarchies.flatMap((hierarchy) =>
+      parentsIn(hierarchy).map(({ priority, parent }) => ({ hierarchy, priority, group: join(parent, name) })),
+    );
+  }
+}
+
+/** Where no processors are divided, all are in the first. */
+function parentsIn({ directory, weight }: Hierarchy): { readonly priority: Priority; readonly parent: string }[] {
+  const priorities = weight === undefined ? (["baseline"] as const) : PRIORITIES;
+  return priorities.map((priority) => ({ priority, parent: join(directory, PARENTS[priority].name) }));
 }
 
 /** Finds what of memory, processors and tasks this host lets us control, under version 2 or 1 of the interface. */
@@ -104,7 +120,7 @@ export async function openControlGroups(): Promise<ControlGroups> {
   const mounts = parseGroupMounts(await readFile("/proc/self/mountinfo", "utf8"));
   const candidates = await hierarchiesOf(mounts);
   const usable: Hierarchy[] = [];
-  for (const hierarchy of candidates) if (await prepareParent(hierarchy)) usable.push(hierarchy);
+  for (const hierarchy of candidates) if (await prepareParents(hierarchy)) usable.push(hierarchy);
   return new ControlGroups(usable);
 }
 
@@ -134,8 +150,7 @@ async function hierarchiesOf(mounts: readonly GroupMount[]): Promise<Hierarchy[]
     const enable = { "cgroup.subtree_control": "+cpu +memory +pids" };
     // The controllers of a group are those that its parent hands on.
     await set(unified.directory, enable).catch(() => {});
-    const parent = { ...enable, ...weightTwo(PARENT_WEIGHT) };
-    return [{ directory: unified.directory, parent, settings: versionTwo, weight: weightTwo }];
+    return [{ directory: unified.directory, parent: enable, settings: versionTwo, weight: weightTwo }];
   }
   return Object.entries(VERSION_ONE).flatMap(([controller, hierarchy]) => {
     const mount = mounts.find(({ version, controllers }) => version === 1 && controllers.includes(controller));
@@ -158,17 +173,13 @@ function versionTwo({ memoryMiB, vcpus }: MachineShape): Settings {
 const weightTwo = (processes: number) => ({ "cpu.weight": String(clamp(Math.round(100 * processes), 1, 10_000)) });
 const weightOne = (processes: number) => ({ "cpu.shares": String(clamp(Math.round(1024 * processes), 2, 262_144)) });
 
-function weightOf({ weight }: Hierarchy, { vcpus }: MachineShape, priority: Priority): Settings {
-  return weight?.(vcpus * WEIGHT_OF_VCPU[priority]) ?? {};
-}
-
 function clamp(value: number, least: number, most: number): number {
   return Math.min(most, Math.max(least, value));
 }
 
 const VERSION_ONE: Readonly<Record<string, Omit<Hierarchy, "directory">>> = {
   cpu: {
-    parent: weightOne(PARENT_WEIGHT),
+    parent: {},
     settings: ({ vcpus }) => ({ "cpu.cfs_quota_us": String(quotaUs(vcpus)) }),
     weight: weightOne,
   },
@@ -179,11 +190,12 @@ const VERSION_ONE: Readonly<Record<string, Omit<Hierarchy, "directory">>> = {
   pids: { parent: {}, settings: () => ({ "pids.max": String(MAX_TASKS) }) },
 };
 
-async function prepareParent({ directory, parent }: Hierarchy): Promise<boolean> {
-  const group = join(directory, PARENT);
+async function prepareParents(hierarchy: Hierarchy): Promise<boolean> {
   try {
-    await mkdir(group, { recursive: true });
-    await set(group, parent);
+    for (const { priority, parent } of parentsIn(hierarchy)) {
+      await mkdir(parent, { recursive: true });
+      await set(parent, { ...hierarchy.parent, ...hierarchy.weight?.(PARENTS[priority].weight) });
+    }
     return true;
   } catch {
     return false;

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { mkdir, readdir, readFile, readlink, stat } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { runProgram } from "../../../test/support/project.ts";
 import { useSystemCallOf, type SystemCall } from "../../../test/support/system-call-of.ts";
@@ -188,9 +188,12 @@ test("a machine is bounded by control groups of its own, which go with it", asyn
   // TINY_SHAPE: 512 MiB and one processor
   expect(limits).toEqual({ memoryBytes: 1024 * 1024 * 1024, quotaUs: 200_000, weight: expect.any(Number), tasks: 256 });
   await tiny.engine.prefer(one.machine.handle, "surplus");
-  expect((await limitsOf(groups)).weight).toBeLessThanOrEqual((limits.weight ?? 0) / 12);
+  const inSurplus = await groupsOf(one.pid);
+  expect(await limitsOf(inSurplus)).toEqual(limits);
+  const [counted, light] = [await limitsOf(groups.map(dirname)), await limitsOf(inSurplus.map(dirname))];
+  expect(light.weight).toBeLessThanOrEqual((counted.weight ?? 0) / 12);
   await tiny.engine.prefer(one.machine.handle, "baseline");
-  expect(await limitsOf(groups)).toEqual(limits);
+  expect(await groupsOf(one.pid)).toEqual(groups);
   // as a server leaves them that is killed before it starts a machine
   const strays = groups.map((group) => `${group}-stray`);
   await Promise.all(strays.map((stray) => mkdir(stray)));
@@ -198,7 +201,7 @@ test("a machine is bounded by control groups of its own, which go with it", asyn
   for (const stray of strays) await expect(stat(stray)).rejects.toThrow(/ENOENT/);
   for (const group of groups) await stat(group);
   await one.machine.kill();
-  for (const group of groups) await expect(stat(group)).rejects.toThrow(/ENOENT/);
+  for (const group of [...groups, ...inSurplus]) await expect(stat(group)).rejects.toThrow(/ENOENT/);
   process.kill(two.pid, "SIGKILL");
   await two.machine.exited;
   const left = await groupsOf(two.pid);
@@ -211,7 +214,7 @@ async function groupsOf(pid: number): Promise<string[]> {
   const lines = (await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "")).trim().split("\n");
   return lines.flatMap((line) => {
     const [, controllers = "", path = ""] = line.split(":");
-    if (!path.startsWith("/catnap/")) return [];
+    if (!/^\/catnap(-surplus)?\//.test(path)) return [];
     return [controllers === "" ? `/sys/fs/cgroup${path}` : `/sys/fs/cgroup/${controllers}${path}`];
   });
 }

@@ -229,9 +229,8 @@ class QemuEngine implements Engine {
     return readMachine(handle);
   }
 
-  async prefer({ controlGroup, template }: MachineHandle, priority: Priority): Promise<void> {
-    if (controlGroup !== undefined && template !== undefined)
-      await this.#monitors.groups.prefer(controlGroup, template.shape, priority);
+  async prefer({ controlGroup, pid }: MachineHandle, priority: Priority): Promise<void> {
+    if (controlGroup !== undefined) await this.#monitors.groups.prefer(controlGroup, pid, priority);
   }
 
   guestBytes(handle: MachineHandle): Promise<number> {
