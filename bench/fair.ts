@@ -12,8 +12,8 @@ import { ms, times } from "./units.ts";
 /** Of one measurement alone and one beside; both are repeated in turn, so that a host that slows down slows down both. */
 const TURN_SECONDS = 6;
 const TURNS = countArgument(1, 4);
-/** It takes seconds of noise to be taken for a noisy neighbour; the noise is measured from then on. */
-const SETTLE_SECONDS = 6;
+/** It takes seconds of noise to be taken for a noisy neighbour, the more the less it is beyond its baseline. */
+const SETTLE_SECONDS = 10;
 /** Until what the neighbour had under way is through. */
 const CALM_SECONDS = 1;
 /** Requests start this far apart, whether the last one was answered or not. */

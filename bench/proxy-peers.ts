@@ -5,6 +5,7 @@ import { connect, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
+import { NODE_FLAGS } from "../src/cli/server-process.ts";
 import { mustRun, runProgram } from "../test/support/project.ts";
 import type { LoadTarget } from "./http-load.ts";
 
@@ -39,8 +40,7 @@ export async function isInstalled(program: string): Promise<boolean> {
 /** Our own proxy, a process of its own on the same processor as each peer. */
 export async function startCatnap({ backendPort, cpu }: PeerPlace): Promise<RunningPeer> {
   const script = join(import.meta.dirname, "proxy-under-test.ts");
-  const options = ["--disable-warning=ExperimentalWarning"];
-  const child = onCpu(cpu, [process.execPath, ...options, script, String(backendPort)], {}, "pipe");
+  const child = onCpu(cpu, [process.execPath, ...NODE_FLAGS, script, String(backendPort)], {}, "pipe");
   const lines = createInterface({ input: child.stdout! });
   const [line] = (await once(lines, "line")) as [string];
   const { port, host, token } = JSON.parse(line) as { port: number; host: string; token: string };

@@ -14,17 +14,17 @@ function useLoad() {
 
 test("a burst is within the baseline, a stretch of it is not", () => {
   const { takes } = useLoad();
-  expect(takes(1, 2)).toBe("baseline");
-  expect(takes(1, 2)).toBe("surplus");
+  expect(takes(1, 1)).toBe("baseline");
+  expect(takes(1, 1)).toBe("surplus");
 });
 
-test("who comes back below the baseline is served as before, and at the baseline nothing flutters", () => {
+test("who comes back well below the baseline is served as before, and near it nothing flutters", () => {
   const { takes } = useLoad();
   expect(takes(2, 5)).toBe("surplus");
   expect(takes(0.5, 60)).toBe("surplus");
-  expect(takes(0.45, 60)).toBe("surplus");
+  expect(takes(0.4, 60)).toBe("surplus");
   expect(takes(0.1, 3)).toBe("baseline");
-  expect(takes(0.5, 60)).toBe("baseline");
+  expect(takes(0.4, 60)).toBe("baseline");
 });
 
 test("a reading without time between says nothing", () => {

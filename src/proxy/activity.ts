@@ -1,5 +1,6 @@
 import type { EndpointTarget } from "../lifecycle/microvm-service.ts";
 import type { Throttle } from "./flow/throttle.ts";
+import { youngBuffers } from "./flow/young-buffers.ts";
 
 /** An idle limit is at least a minute, so a report every now and then loses nothing. */
 const MIN_INTERVAL_MS = 250;
@@ -26,13 +27,17 @@ export class Activity {
   /** Returns the milliseconds to wait before more is taken from the client. */
   onReceived(bytes: number): number {
     this.received += bytes;
-    this.touch();
-    return this.#throttle?.take(bytes) ?? 0;
+    return this.#onPassed(bytes);
   }
 
   /** Returns the milliseconds to wait before more is taken from the application. */
   onSent(bytes: number): number {
     this.sent += bytes;
+    return this.#onPassed(bytes);
+  }
+
+  #onPassed(bytes: number): number {
+    youngBuffers.note(bytes);
     this.touch();
     return this.#throttle?.take(bytes) ?? 0;
   }
