@@ -26,7 +26,10 @@ const PARENTS: Readonly<Record<Priority, { readonly name: string; readonly weigh
 };
 const PRIORITIES = Object.keys(PARENTS) as Priority[];
 
-const NAME_OF_GROUP = new RegExp(`/(?:${PRIORITIES.map((priority) => PARENTS[priority].name).join("|")})/([^/\\s]+)$`, "m");
+const NAME_OF_GROUP = new RegExp(
+  `/(?:${PRIORITIES.map((priority) => PARENTS[priority].name).join("|")})/([^/\\s]+)$`,
+  "m",
+);
 
 const REMOVE_PAUSE_MS = 10;
 /** For a group that somebody may use. */
