@@ -155,11 +155,12 @@ async function startScript(
   return { pid: child.pid ?? 0, line, ask };
 }
 
-/** A sparse file: what is sent is not read from a disk. */
+/** A sparse file, in the page cache already: the first to send it would wait for that. */
 async function fileOf(directory: string, bytes: number): Promise<string> {
   const file = join(directory, `zeros-${bytes}`);
   await writeFile(file, "");
   await truncate(file, bytes);
+  await mustRun("cp", [file, "/dev/null"]);
   return file;
 }
 
