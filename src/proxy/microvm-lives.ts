@@ -5,8 +5,8 @@ import { MicrovmLife } from "./microvm-life.ts";
 import type { Refusal } from "./refusal.ts";
 import { TlsPorts } from "./app/tls-ports.ts";
 
-/** Longest a request is held while its microVM wakes. */
-const WAKE_DEADLINE_MS = 60_000;
+/** Longest a request is held while its microVM wakes: a hook may take a minute of it, and its turn to start another. */
+const WAKE_DEADLINE_MS = 120_000;
 /** Requests held per microVM; each holds a connection and up to its read buffer. */
 const MAX_WAITING = 1024;
 
