@@ -69,6 +69,7 @@ export function commandLine(spec: CommandLineSpec, values: CommandLineValues): s
     "-cpu",
     spec.acceleration === "kvm" ? "host" : EMULATED_PROCESSOR,
     "-M",
+    // The interval timer of old would tick 73 times a second for a kernel that uses another.
     "microvm,acpi=on,rtc=on,pit=off,memory-backend=ram0",
     "-object",
     `memory-backend-file,id=ram0,size=${values.memoryMiB}M,mem-path=${values.memoryFile},share=${isClone ? "off" : "on"},reserve=off${values.memoryOption}`,
