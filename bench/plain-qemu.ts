@@ -99,7 +99,7 @@ async function machineArguments({ shape, rootfs, upper, slot }: PlainSpec, socke
     ...["-device", `virtio-blk-device,drive=${serial},serial=${serial}`],
   ];
   return [
-    ...["-accel", "tcg,thread=multi", "-cpu", "max,-smap,-smep", "-M", "microvm,acpi=on,rtc=on"],
+    ...["-accel", "tcg,thread=multi", "-cpu", "max,-smap,-smep", "-M", "microvm,acpi=on,rtc=on,pit=off"],
     ...["-m", String(shape.memoryMiB), "-smp", String(shape.vcpus)],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "null"],
     ...["-qmp", `unix:${socket},server=on,wait=off`],
