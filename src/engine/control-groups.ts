@@ -44,7 +44,7 @@ type Settings = Readonly<Record<string, string>>;
 interface Hierarchy {
   readonly directory: string;
   /** Of the groups that machines share, once. */
-  readonly parent: Settings;
+  readonly parent?: Settings;
   settings(shape: MachineShape): Settings;
   /** Only where processors are divided. `processes`: how many that compete for them it shall count as. */
   weight?(processes: number): Settings;
@@ -69,13 +69,14 @@ export class ControlGroups {
 
   /** Makes the groups of this name, or finds them, and sets their limits; resolves with the files that a process joins them by. */
   async make(name: string, shape: MachineShape): Promise<string[]> {
+    const places = this.#places(name);
     await Promise.all(
-      this.#places(name).map(async ({ hierarchy, group }) => {
+      places.map(async ({ hierarchy, group }) => {
         await mkdir(group, { recursive: true });
         await set(group, { ...hierarchy.settings(shape), ...hierarchy.weight?.(shape.vcpus * WEIGHT_OF_VCPU) });
       }),
     );
-    const joined = this.#places(name).filter(({ priority }) => priority === "baseline");
+    const joined = places.filter(({ priority }) => priority === "baseline");
     return joined.map(({ group }) => join(group, "cgroup.procs"));
   }
 
@@ -182,15 +183,13 @@ function clamp(value: number, least: number, most: number): number {
 
 const VERSION_ONE: Readonly<Record<string, Omit<Hierarchy, "directory">>> = {
   cpu: {
-    parent: {},
     settings: ({ vcpus }) => ({ "cpu.cfs_quota_us": String(quotaUs(vcpus)) }),
     weight: weightOne,
   },
   memory: {
-    parent: {},
     settings: ({ memoryMiB }) => ({ "memory.limit_in_bytes": String((memoryMiB + OVERHEAD_MIB) * MIB) }),
   },
-  pids: { parent: {}, settings: () => ({ "pids.max": String(MAX_TASKS) }) },
+  pids: { settings: () => ({ "pids.max": String(MAX_TASKS) }) },
 };
 
 async function prepareParents(hierarchy: Hierarchy): Promise<boolean> {
