@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { EMULATED_PROCESSOR, MACHINE } from "../src/engine/qemu/command-line.ts";
 import { kernelArguments } from "../src/engine/qemu/kernel-arguments.ts";
 import { QmpClient } from "../src/engine/qemu/qmp-client.ts";
 import type { MachineShape } from "../src/engine/engine.ts";
@@ -99,7 +100,7 @@ async function machineArguments({ shape, rootfs, upper, slot }: PlainSpec, socke
     ...["-device", `virtio-blk-device,drive=${serial},serial=${serial}`],
   ];
   return [
-    ...["-accel", "tcg,thread=multi", "-cpu", "max,-smap,-smep", "-M", "microvm,acpi=on,rtc=on,pit=off"],
+    ...["-accel", "tcg,thread=multi", "-cpu", EMULATED_PROCESSOR, "-M", MACHINE],
     ...["-m", String(shape.memoryMiB), "-smp", String(shape.vcpus)],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "null"],
     ...["-qmp", `unix:${socket},server=on,wait=off`],

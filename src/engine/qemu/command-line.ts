@@ -69,8 +69,7 @@ export function commandLine(spec: CommandLineSpec, values: CommandLineValues): s
     "-cpu",
     spec.acceleration === "kvm" ? "host" : EMULATED_PROCESSOR,
     "-M",
-    // The interval timer of old would tick 73 times a second for a kernel that uses another.
-    "microvm,acpi=on,rtc=on,pit=off,memory-backend=ram0",
+    `${MACHINE},memory-backend=ram0`,
     "-object",
     `memory-backend-file,id=ram0,size=${values.memoryMiB}M,mem-path=${values.memoryFile},share=${isClone ? "off" : "on"},reserve=off${values.memoryOption}`,
     "-m",
@@ -106,8 +105,11 @@ export function commandLine(spec: CommandLineSpec, values: CommandLineValues): s
   ];
 }
 
+/** The interval timer of old would tick 73 times a second for a kernel that uses another. */
+export const MACHINE = "microvm,acpi=on,rtc=on,pit=off";
+
 /** Everything but the checks of the kernel against itself, which end a translation block at every copy from user space. */
-const EMULATED_PROCESSOR = "max,-smap,-smep";
+export const EMULATED_PROCESSOR = "max,-smap,-smep";
 
 /** Translated code kept per machine; the emulator's default of up to 1 GiB would bound density. */
 const TRANSLATION_CACHE_MIB = 128;

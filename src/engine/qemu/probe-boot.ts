@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import type { Acceleration, ProbeBoot } from "./acceleration.ts";
-import type { GuestFiles } from "./command-line.ts";
+import { MACHINE, type GuestFiles } from "./command-line.ts";
 import { BASE_ARGUMENTS } from "./kernel-arguments.ts";
 
 /** A boot without disk and network: the agent says on the console that it runs, which is all the probe waits for. */
@@ -17,7 +17,7 @@ export function probeBoot(program: string, guest: GuestFiles): ProbeBoot {
         "-cpu",
         acceleration === "kvm" ? "host" : "max",
         "-M",
-        "microvm,acpi=on,rtc=on",
+        MACHINE,
         "-m",
         "256",
         "-smp",
