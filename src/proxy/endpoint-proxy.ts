@@ -12,7 +12,7 @@ import { CrossOrigin } from "./browser/cross-origin.ts";
 import { listenForEndpoints, type Listening } from "./client/endpoint-listener.ts";
 import { ExchangeObserver } from "./exchange-record.ts";
 import { ExchangeServer } from "./exchange-server.ts";
-import type { H1Limits } from "./client/h1-client-connection.ts";
+import type { ClientLimits } from "./client/client-limits.ts";
 import { H1Clients } from "./client/h1-clients.ts";
 import { H2Clients } from "./client/h2-clients.ts";
 import { MicrovmLimits, type TierOf } from "./microvm-limits.ts";
@@ -33,8 +33,8 @@ export interface EndpointProxyOptions {
   /** Sizes of microVMs, for the limits of contract 3.8 and 13; left out where they are off. */
   readonly tierOf?: TierOf | undefined;
   readonly stalls?: StallLimits;
-  /** How slow clients of HTTP/1.x may be: 30 s for a head, 65 s between requests. */
-  readonly h1Limits?: H1Limits;
+  /** How slow clients may be: 30 s for a head, 65 s between requests. */
+  readonly clientLimits?: ClientLimits;
   readonly log: Log;
   readonly now?: () => number;
   /** Longest a request is held for a waking microVM; 60 s. */
@@ -61,8 +61,8 @@ export function createEndpointProxy(options: EndpointProxyOptions): EndpointProx
   const shells = new ShellServer({ log });
   const exchanges = createExchangeServer(options, { metrics, lives, stalls, shells });
   const serve = (client: ClientExchange): void => exchanges.serve(client);
-  const http1 = new H1Clients({ serve, nextId: randomUUID, limits: options.h1Limits });
-  const http2 = new H2Clients({ serve, nextId: randomUUID, log });
+  const http1 = new H1Clients({ serve, nextId: randomUUID, limits: options.clientLimits });
+  const http2 = new H2Clients({ serve, nextId: randomUUID, limits: options.clientLimits, log });
   let listening: Listening | undefined;
 
   return {

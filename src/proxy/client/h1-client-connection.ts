@@ -1,4 +1,5 @@
 import type { TLSSocket } from "node:tls";
+import type { ClientLimits } from "./client-limits.ts";
 import { parseClientHead, type ClientHead } from "./client-head.ts";
 import type { BodyReader } from "../client-exchange.ts";
 import { GatheredWrites } from "../flow/gathered-writes.ts";
@@ -20,16 +21,9 @@ const MALFORMED: Refusal = { refused: "malformed", why: "not valid HTTP/1.1" };
 /** Reads what nobody wants. */
 const NOBODY: BodyReader = { onBody() {}, onBodyEnd() {} };
 
-export interface H1Limits {
-  /** For a request's head, from its first byte, or the first one's from the start of the connection. */
-  readonly headMs: number;
-  /** Between an answer and the next request. */
-  readonly idleMs: number;
-}
-
 /** Who keeps the connections. */
 export interface H1Keeper {
-  readonly limits: H1Limits;
+  readonly limits: ClientLimits;
   /** How the head of an answer ends after which another request may come. */
   readonly keepAliveLines: string;
   serve(exchange: H1ClientExchange): void;

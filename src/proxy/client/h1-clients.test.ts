@@ -91,19 +91,19 @@ test.each([
   ["half a head", "GET / HTTP/1.1\r\nHost:"],
   ["nothing at all", ""],
 ])("a client that sends %s is told that its time is over", async (_what, text) => {
-  const fixture = await useEcho({ h1Limits: { headMs: 200, idleMs: 60_000 } });
+  const fixture = await useEcho({ clientLimits: { headMs: 200, idleMs: 60_000 } });
   expect(await exchange(fixture, text)).toMatch(/^HTTP\/1.1 408 [^]*x-amzn-requestid: /);
 });
 
 test("half a head after an answer is not waited for longer than another", async () => {
-  const fixture = await useEcho({ h1Limits: { headMs: 300, idleMs: 60_000 } });
+  const fixture = await useEcho({ clientLimits: { headMs: 300, idleMs: 60_000 } });
   const answer = await exchange(fixture, `GET / HTTP/1.1\r\n${HEAD}\r\nGET /`);
   expect(answer.match(/HTTP\/1.1 \d+/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 408"]);
 });
 
 test("an idle connection is closed without a word, and one with a request under way is not", async () => {
   const fixture = await useApp((_request, response) => void setTimeout(() => response.end("at last"), 700), {
-    h1Limits: { headMs: 200, idleMs: 200 },
+    clientLimits: { headMs: 200, idleMs: 200 },
   });
   const answer = await exchange(fixture, `GET / HTTP/1.1\r\n${HEAD}\r\n`);
   expect(answer).toMatch(/at last$/);
@@ -157,7 +157,7 @@ test("a body that is not over when its answer is gets two more seconds, and the 
 });
 
 test("whatever bytes come, they are answered or cut off, and others are served", { timeout: 120_000 }, async () => {
-  const fixture = await useEcho({ h1Limits: { headMs: 100, idleMs: 100 }, stalls: { uploadMs: 100, checkMs: 50 } });
+  const fixture = await useEcho({ clientLimits: { headMs: 100, idleMs: 100 }, stalls: { uploadMs: 100, checkMs: 50 } });
   const pieces = await Promise.all(
     [
       ...[

@@ -1,19 +1,17 @@
 import type { TLSSocket } from "node:tls";
-import { H1ClientConnection, type H1Keeper, type H1Limits } from "./h1-client-connection.ts";
+import { checkEvery, CLIENT_LIMITS, type ClientLimits } from "./client-limits.ts";
+import { H1ClientConnection, type H1Keeper } from "./h1-client-connection.ts";
 import type { H1ClientExchange } from "./h1-client-exchange.ts";
-
-const LIMITS: H1Limits = { headMs: 30_000, idleMs: 65_000 };
-const CHECK_MS = 1000;
 
 interface H1ClientsOptions {
   readonly serve: (exchange: H1ClientExchange) => void;
   readonly nextId: () => string;
-  readonly limits?: H1Limits | undefined;
+  readonly limits?: ClientLimits | undefined;
 }
 
 /** Clients that speak HTTP/1.x; one timer for the deadlines of all. */
 export class H1Clients implements H1Keeper {
-  readonly limits: H1Limits;
+  readonly limits: ClientLimits;
   readonly keepAliveLines: string;
   readonly serve: (exchange: H1ClientExchange) => void;
   readonly nextId: () => string;
@@ -21,12 +19,12 @@ export class H1Clients implements H1Keeper {
   readonly #switched = new Set<TLSSocket>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor({ serve, nextId, limits = LIMITS }: H1ClientsOptions) {
+  constructor({ serve, nextId, limits = CLIENT_LIMITS }: H1ClientsOptions) {
     this.serve = serve;
     this.nextId = nextId;
     this.limits = limits;
     this.keepAliveLines = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(limits.idleMs / 1000)}\r\n\r\n`;
-    this.#timer = setInterval(this.#check, Math.min(CHECK_MS, limits.headMs, limits.idleMs)).unref();
+    this.#timer = checkEvery(limits, this.#connections);
   }
 
   accept(socket: TLSSocket): void {
@@ -51,9 +49,4 @@ export class H1Clients implements H1Keeper {
     for (const { socket } of this.#connections) socket.destroy();
     for (const socket of this.#switched) socket.destroy();
   }
-
-  readonly #check = (): void => {
-    const now = performance.now();
-    for (const connection of this.#connections) connection.check(now);
-  };
 }

@@ -1,194 +1,249 @@
-import { constants, type ServerHttp2Stream } from "node:http2";
 import type { AnswerHead } from "../app-request.ts";
-import type { RequestHead } from "../request-head.ts";
 import type { BodyReader, ClientExchange, ClientListener, RefusalMessage } from "../client-exchange.ts";
+import type { TurnTaker } from "../flow/turn.ts";
+import { httpDate } from "../http/http-date.ts";
 import type { OutgoingFields } from "../http/outgoing-fields.ts";
 import { REQUEST_ID } from "../http/request-id.ts";
-import { trailerObject } from "../http/trailer-object.ts";
+import type { BodySender } from "../http2/body-sender.ts";
+import { ErrorCode, MAX_PAYLOAD_BYTES } from "../http2/frames.ts";
+import { encodeFields, encodeStatus } from "../http2/hpack/field-encoder.ts";
+import type { StreamInput } from "../http2/stream-input.ts";
+import { type OutputListener, StreamOutput } from "../http2/stream-output.ts";
+import type { RequestHead } from "../request-head.ts";
+import type { H2RequestHead } from "./h2-request-head.ts";
+import { H2Tunnel } from "./h2-tunnel.ts";
 
-const { NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = constants;
+/** The connection that carries an exchange. */
+export interface H2Carrier {
+  /** The TLS server name; undefined when the client sent none. */
+  readonly serverName: string | undefined;
+  readonly isGone: boolean;
+  /** Bytes that have not left yet, of all its streams. */
+  readonly unsentBytes: number;
+  /** The client takes its time. */
+  readonly isFull: boolean;
+  readonly sender: BodySender;
+  serve(exchange: H2ClientExchange): void;
+  sendHead(stream: number, block: string, isLast: boolean): void;
+  /** Gives a stream up, with this code; nothing is called any more. */
+  reset(exchange: H2ClientExchange, code: number): void;
+  /** Ends the stream, if both sides of it have. */
+  settle(exchange: H2ClientExchange): void;
+}
 
-/** A request's head over HTTP/2, its pseudo-header fields apart. */
-export interface H2RequestHead {
-  readonly method: string;
-  readonly path: string;
-  readonly rawHeaders: readonly string[];
-  /** Of an extended CONNECT (RFC 8441). */
-  readonly protocol: string | undefined;
+/** What came of a request so far, and how much the client takes of its answer. */
+interface H2Stream {
+  readonly id: number;
+  readonly head: H2RequestHead;
+  readonly input: StreamInput;
+  readonly sendWindow: number;
 }
 
 /** A request over HTTP/2. */
-export class H2ClientExchange implements ClientExchange {
+export class H2ClientExchange implements ClientExchange, OutputListener, TurnTaker {
+  readonly stream: number;
   readonly requestId: string;
   readonly version = "2";
-  readonly method: string;
-  readonly path: string;
-  readonly rawHeaders: readonly string[];
-  readonly serverName: string | undefined;
-  readonly upgrade: string | undefined;
+  readonly input: StreamInput;
+  readonly output: StreamOutput;
   readonly isBodyless: boolean;
-  readonly #stream: ServerHttp2Stream;
-  head: RequestHead | undefined;
+  readonly #carrier: H2Carrier;
+  readonly #head: H2RequestHead;
   listener: ClientListener | undefined;
   status = 0;
   begunAt: number | undefined;
-  #trailers: readonly string[] = [];
-  /** A part of the answer. */
-  #held: Buffer | undefined;
-  #answerTrailers: readonly string[] = [];
+  #tunnel: H2Tunnel | undefined;
+  /** The answer has no body. */
+  #endsWithHead = false;
+  #isAnswered = false;
+  #isDone = false;
 
-  constructor(stream: ServerHttp2Stream, head: H2RequestHead, requestId: string, serverName: string | undefined) {
-    this.#stream = stream;
+  constructor(carrier: H2Carrier, { id, head, input, sendWindow }: H2Stream, requestId: string) {
+    this.#carrier = carrier;
+    this.#head = head;
+    this.stream = id;
+    this.input = input;
+    this.output = new StreamOutput(id, sendWindow, this);
     this.requestId = requestId;
-    this.serverName = serverName;
-    this.method = head.protocol === undefined ? head.method : "GET";
-    this.path = head.path;
-    this.rawHeaders = head.rawHeaders;
-    this.upgrade = head.protocol;
-    this.isBodyless = stream.endAfterHeaders;
-    stream.on("close", this.#onClose);
-    stream.on("drain", () => this.listener?.onClientDrain());
-    stream.on("error", ignore); // "close" follows, and says the same
-    if (!this.isBodyless) stream.on("trailers", (_headers, _flags, raw) => void (this.#trailers = raw));
+    this.isBodyless = input.isWhole;
+  }
+
+  get method(): string {
+    const { method, protocol } = this.#head.fields;
+    return protocol === undefined ? method : "GET";
+  }
+
+  get path(): string {
+    return this.#head.path;
+  }
+
+  get rawHeaders(): readonly string[] {
+    return this.#head.fields.rawHeaders;
+  }
+
+  get head(): RequestHead | undefined {
+    return this.#head.fields.head;
+  }
+
+  set head(head: RequestHead | undefined) {
+    this.#head.fields.head = head;
+  }
+
+  get serverName(): string | undefined {
+    return this.#carrier.serverName;
+  }
+
+  get upgrade(): string | undefined {
+    return this.#head.fields.protocol;
   }
 
   get isDone(): boolean {
-    return this.#stream.destroyed || this.#stream.closed;
+    return this.#isDone || this.#carrier.isGone;
+  }
+
+  /** All of the answer is out. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
   }
 
   get isBegun(): boolean {
-    return this.#stream.headersSent;
+    return this.status !== 0;
   }
 
   get unsentBytes(): number {
-    return this.#stream.writableLength + (this.#held?.length ?? 0);
+    return this.output.bytes + this.#carrier.unsentBytes;
   }
 
   get isBodyPaused(): boolean {
-    return this.#stream.isPaused();
+    return this.input.isPaused;
+  }
+
+  /** Whether what comes and goes is not HTTP any more. */
+  get isTunnel(): boolean {
+    return this.#tunnel !== undefined;
+  }
+
+  onTurn(): void {
+    if (!this.isDone) this.#carrier.serve(this);
   }
 
   readBody(reader: BodyReader): void {
-    this.#stream.on("data", (chunk: Buffer) => reader.onBody(chunk));
-    this.#stream.once("end", () => reader.onBodyEnd());
+    this.input.read(reader);
   }
 
   pauseBody(): void {
-    this.#stream.pause();
+    this.input.pause();
   }
 
   resumeBody(): void {
-    this.#stream.resume();
+    this.input.resume();
   }
 
   requestTrailers(): readonly string[] {
-    return this.#trailers;
+    return this.input.trailers;
   }
 
   sendContinue(): void {
-    this.#inform({ ":status": 100 });
+    this.#inform(100, []);
   }
 
   sendEarlyHints(links: readonly string[]): void {
-    this.#inform({ ":status": 103, link: [...links] });
+    this.#inform(
+      103,
+      links.flatMap((link) => ["link", link]),
+    );
   }
 
-  begin({ status, framing }: AnswerHead, { list }: OutgoingFields): boolean {
-    const waitForTrailers = framing === "chunked";
-    try {
-      const fields = fieldsOf(status, [...list, REQUEST_ID, this.requestId]);
-      this.#stream.respond(fields, { endStream: framing === "none", waitForTrailers });
-    } catch {
-      return false;
-    }
-    this.#onBegun(status);
-    if (waitForTrailers) this.#stream.once("wantTrailers", this.#sendTrailers);
+  begin({ status, framing }: AnswerHead, fields: OutgoingFields): boolean {
+    if (this.isDone || this.isBegun) return false;
+    let block = encodeStatus(status) + fields.block + encodeFields([REQUEST_ID, this.requestId]);
+    if (!fields.hasDate) block += encodeFields(["date", httpDate()]);
+    this.#sendHead(status, block, framing === "none");
     return true;
   }
 
-  /** Held until the end of this turn: a last chunk and the end go out as one frame. */
+  /** A last chunk and the end of the answer go out as one frame when both come in this turn. */
   write(chunk: Buffer): boolean {
-    this.#writeHeld();
-    this.#held = chunk;
-    process.nextTick(this.#writeHeld);
-    return !this.#stream.writableNeedDrain;
+    if (this.isDone) return true;
+    const { output } = this;
+    output.add(chunk);
+    this.#carrier.sender.schedule(output);
+    if (output.bytes < MAX_PAYLOAD_BYTES && !this.#carrier.isFull) return true;
+    output.isAwaited = true;
+    this.#carrier.sender.schedule(output);
+    return false;
   }
 
   finish(rawTrailers: readonly string[]): void {
-    this.#answerTrailers = rawTrailers;
-    if (this.#stream.writableEnded) return this.#stopRequest();
-    const held = this.#held;
-    this.#held = undefined;
-    if (held === undefined) this.#stream.end(this.#stopRequest);
-    else this.#stream.end(held, this.#stopRequest);
+    if (this.isDone || this.output.isEnded) return;
+    this.output.isEnded = true;
+    if (this.#endsWithHead) return this.onSent();
+    if (rawTrailers.length > 0) this.output.trailers = encodeFields(rawTrailers);
+    this.#carrier.sender.schedule(this.output);
   }
 
-  cut(code: number = NGHTTP2_INTERNAL_ERROR): void {
-    this.#stream.close(code);
+  cut(code: number = ErrorCode.internalError): void {
+    if (this.isDone) return;
+    this.#carrier.reset(this, code);
   }
 
   reply({ status, headers, body }: RefusalMessage): void {
-    try {
-      this.#stream.respond({ ":status": status, ...headers }, { endStream: body === "" });
-    } catch {
-      return this.cut();
+    if (this.isDone || this.isBegun) return;
+    const fields = [...Object.entries(headers).flat(), "date", httpDate()];
+    this.#sendHead(status, encodeStatus(status) + encodeFields(fields), body === "" || this.method === "HEAD");
+    if (!this.#endsWithHead) this.output.add(Buffer.from(body));
+    this.finish([]);
+  }
+
+  switchProtocols(headers: readonly string[]): H2Tunnel {
+    const fields: string[] = [];
+    for (let i = 0; i + 1 < headers.length; i += 2) {
+      const name = headers[i] ?? "";
+      // Of HTTP/1.1 only (RFC 8441, 5).
+      if (name.toLowerCase() !== "sec-websocket-accept") fields.push(name, headers[i + 1] ?? "");
     }
-    this.#onBegun(status);
-    if (body === "") this.#stopRequest();
-    else this.#stream.end(body, this.#stopRequest);
+    this.#sendHead(200, encodeStatus(200) + encodeFields(fields), false);
+    this.#tunnel = new H2Tunnel(this.#carrier, this);
+    return this.#tunnel;
   }
 
-  switchProtocols(headers: readonly string[]): ServerHttp2Stream {
-    this.#stream.off("close", this.#onClose);
-    const fields = fieldsOf(200, headers);
-    const accept = fields.indexOf("sec-websocket-accept"); // of HTTP/1.1 only (RFC 8441, 5)
-    if (accept > 0) fields.splice(accept, 2);
-    this.#stream.respond(fields);
-    this.#onBegun(200);
-    return this.#stream;
+  onDrain(): void {
+    if (this.#tunnel === undefined) this.listener?.onClientDrain();
+    else this.#tunnel.onDrain();
   }
 
-  readonly #writeHeld = (): void => {
-    const held = this.#held;
-    this.#held = undefined;
-    if (held !== undefined && !this.isDone) this.#stream.write(held);
-  };
+  onSent(): void {
+    this.#isAnswered = true;
+    if (this.#tunnel === undefined) this.#isDone = true;
+    this.#carrier.settle(this);
+    if (this.#tunnel === undefined) this.listener?.onDone();
+    else this.#tunnel.onSent();
+  }
 
-  #onBegun(status: number): void {
+  /** Both sides of what is not HTTP any more have ended. */
+  onSettled(): void {
+    this.#isDone = true;
+  }
+
+  /** The stream is no more. */
+  onGone(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.input.drop();
+    this.output.drop();
+    if (this.#tunnel === undefined) this.listener?.onDone();
+    else this.#tunnel.destroy();
+  }
+
+  #inform(status: number, fields: readonly string[]): void {
+    if (!this.isDone && !this.isBegun)
+      this.#carrier.sendHead(this.stream, encodeStatus(status) + encodeFields(fields), false);
+  }
+
+  #sendHead(status: number, block: string, isLast: boolean): void {
+    this.#endsWithHead = isLast;
     this.status = status;
     this.begunAt = performance.now();
+    this.#carrier.sendHead(this.stream, block, isLast);
   }
-
-  #inform(headers: { ":status": number; link?: string[] }): void {
-    if (this.isDone || this.#stream.headersSent) return;
-    try {
-      this.#stream.additionalHeaders(headers);
-    } catch {
-      // A hint that cannot be sent is only a hint lost.
-    }
-  }
-
-  readonly #sendTrailers = (): void => {
-    try {
-      this.#stream.sendTrailers(trailerObject(this.#answerTrailers));
-    } catch {
-      this.cut();
-    }
-  };
-
-  /** The answer is whole, and nobody reads the rest of the request (RFC 9113, 8.1). */
-  readonly #stopRequest = (): void => {
-    if (!this.isBodyless && !this.#stream.readableEnded && !this.isDone) this.#stream.close(NGHTTP2_NO_ERROR);
-  };
-
-  readonly #onClose = (): void => this.listener?.onDone();
 }
-
-/** Field names in lower case, as HTTP/2 has them. */
-function fieldsOf(status: number, headers: readonly string[]): string[] {
-  const fields = [":status", String(status)];
-  for (let i = 0; i + 1 < headers.length; i += 2) fields.push(headers[i]?.toLowerCase() ?? "", headers[i + 1] ?? "");
-  return fields;
-}
-
-function ignore(): void {}

@@ -1,31 +1,139 @@
-import type { H2RequestHead } from "./h2-client-exchange.ts";
+import { isFieldName, isFieldValue } from "../http/field-lines.ts";
+import type { Field } from "../http2/hpack/field.ts";
+import type { RequestHead } from "../request-head.ts";
 
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/;
+const LENGTH = /^\d{1,15}$/;
+const CAPITAL = /[A-Z]/;
+const OUTER_BLANK = /^[\t ]|[\t ]$/;
+const PSEUDO_NAMES = new Set([":method", ":scheme", ":authority", ":path", ":protocol"]);
+/** Of HTTP/1.1 connections (RFC 9113, 8.2.2). */
+const NEVER_SENT = new Set(["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"]);
+
+/** The fields of a request but its path, and what they say. */
+interface H2Fields {
+  /** As they came. */
+  readonly list: readonly Field[];
+  /** Where the path is in it; -1 without one. */
+  readonly pathAt: number;
+  /** The request ends with them. */
+  readonly isLast: boolean;
+  readonly method: string;
+  /** Of an extended CONNECT (RFC 8441). */
+  readonly protocol: string | undefined;
+  /** Name, value, name, value …, as HTTP/1.1 has them. */
+  readonly rawHeaders: readonly string[];
+  /** In bytes, where the fields say it. */
+  readonly bodyLength: number | undefined;
+  /** What was read of them, kept as long as the connection repeats them. */
+  head?: RequestHead | undefined;
+}
+
+/** A request's head over HTTP/2. */
+export interface H2RequestHead {
+  readonly path: string;
+  readonly fields: H2Fields;
+}
+
+/** The fields that say what a request is, and the others. */
+interface SortedFields {
+  readonly pseudo: ReadonlyMap<string, string>;
+  readonly pathAt: number;
+  readonly rest: readonly string[];
+  readonly cookies: readonly string[];
+  readonly hosts: readonly string[];
+  readonly lengths: readonly string[];
+}
 
 /**
- * Reads the fields of an HTTP/2 request as HTTP/1.1 has them: `:authority` becomes Host, pieces of Cookie one field
- * (RFC 9113, 8.2.3, 8.3.1). Undefined when they are no request.
+ * Reads the fields of a request; undefined when they are none (RFC 9113, 8.1.1). Most clients send the same ones with every
+ * request of a connection: those that equal the ones `before`, but for the path, are not read again.
  */
-export function readH2Head(raw: readonly string[]): H2RequestHead | undefined {
-  const pseudo: Record<string, string> = {};
-  const rest: string[] = [];
-  const cookies: string[] = [];
-  const hosts: string[] = [];
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i] ?? "";
-    const value = raw[i + 1] ?? "";
-    if (name.startsWith(":")) pseudo[name] = value;
-    else if (name === "cookie") cookies.push(value);
-    else if (name === "host") hosts.push(value);
-    else rest.push(name, value);
+export function readH2Head(list: readonly Field[], isLast: boolean, before?: H2RequestHead): H2RequestHead | undefined {
+  if (before !== undefined && repeats(list, isLast, before.fields)) {
+    const path = list[before.fields.pathAt]?.value ?? "";
+    if (path !== "") return { path, fields: before.fields };
   }
-  const { ":method": method = "", ":path": path = "", ":authority": authority, ":protocol": protocol } = pseudo;
+  const sorted = sortFields(list);
+  if (sorted === undefined) return undefined;
+  const { pseudo, pathAt, lengths } = sorted;
+  const method = pseudo.get(":method") ?? "";
+  const protocol = pseudo.get(":protocol");
+  const host = hostOf(sorted);
+  if (!isTarget(pseudo, method, protocol) || host === false) return undefined;
+  const bodyLength = lengths.length === 0 ? undefined : Number(lengths[0]);
+  if (lengths.length > 1 || (isLast && bodyLength !== undefined && bodyLength > 0)) return undefined;
+  const fields = { list, pathAt, isLast, method, protocol, rawHeaders: rawHeadersOf(sorted, host), bodyLength };
+  return { path: pseudo.get(":path") ?? "", fields };
+}
+
+/** The fields after a body; undefined when they are none. */
+export function readH2Trailers(list: readonly Field[]): string[] | undefined {
+  const trailers: string[] = [];
+  for (const { name, value } of list) {
+    if (!isField(name, value)) return undefined;
+    trailers.push(name, value);
+  }
+  return trailers;
+}
+
+function repeats(list: readonly Field[], isLast: boolean, before: H2Fields): boolean {
+  if (before.isLast !== isLast || before.pathAt < 0 || before.list.length !== list.length) return false;
+  for (let i = 0; i < list.length; i++) {
+    const field = list[i];
+    const known = before.list[i];
+    if (field === known) continue;
+    if (field?.name !== known?.name || (field?.value !== known?.value && i !== before.pathAt)) return false;
+  }
+  return true;
+}
+
+/** Pseudo-header fields come first, once each (RFC 9113, 8.3). */
+function sortFields(list: readonly Field[]): SortedFields | undefined {
+  const pseudo = new Map<string, string>();
+  let pathAt = -1;
+  const [rest, cookies, hosts, lengths]: string[][] = [[], [], [], []];
+  for (const [at, { name, value }] of list.entries()) {
+    if (name.startsWith(":")) {
+      if (at !== pseudo.size || pseudo.has(name) || !PSEUDO_NAMES.has(name) || !isFieldValue(value)) return undefined;
+      pseudo.set(name, value);
+      if (name === ":path") pathAt = at;
+      continue;
+    }
+    if (!isField(name, value)) return undefined;
+    if (name === "cookie") cookies?.push(value);
+    else if (name === "host") hosts?.push(value);
+    else rest?.push(name, value);
+    if (name !== "content-length") continue;
+    if (!LENGTH.test(value)) return undefined;
+    lengths?.push(value);
+  }
+  return { pseudo, pathAt, rest: rest ?? [], cookies: cookies ?? [], hosts: hosts ?? [], lengths: lengths ?? [] };
+}
+
+function isField(name: string, value: string): boolean {
+  if (!isFieldName(name) || CAPITAL.test(name) || !isFieldValue(value) || OUTER_BLANK.test(value)) return false;
+  return !NEVER_SENT.has(name) && (name !== "te" || value === "trailers");
+}
+
+/** What a request of its method needs (RFC 9113, 8.3.1 and 8.5; RFC 8441, 4). */
+function isTarget(pseudo: ReadonlyMap<string, string>, method: string, protocol: string | undefined): boolean {
   if (!METHOD.test(method) || (protocol !== undefined && (method !== "CONNECT" || !METHOD.test(protocol))))
-    return undefined;
-  // Two names of one host would be two opinions on where the request goes.
-  if (authority !== undefined && hosts.some((host) => host.toLowerCase() !== authority.toLowerCase())) return undefined;
-  const host = authority ?? hosts[0];
-  const rawHeaders = host === undefined ? rest : ["host", host, ...rest];
+    return false;
+  const hasPath = (pseudo.get(":path") ?? "") !== "" && (pseudo.get(":scheme") ?? "") !== "";
+  if (method !== "CONNECT" || protocol !== undefined) return hasPath;
+  return pseudo.has(":authority") && !pseudo.has(":path") && !pseudo.has(":scheme");
+}
+
+/** False when it has several names: those would be as many opinions on where the request goes. */
+function hostOf({ pseudo, hosts }: SortedFields): string | undefined | false {
+  const host = pseudo.get(":authority") ?? hosts[0];
+  return hosts.every((other) => other.toLowerCase() === host?.toLowerCase()) && host;
+}
+
+/** `:authority` becomes Host, and the pieces of Cookie one field (RFC 9113, 8.2.3, 8.3.1). */
+function rawHeadersOf({ rest, cookies }: SortedFields, host: string | undefined): string[] {
+  const rawHeaders = host === undefined ? [...rest] : ["host", host, ...rest];
   if (cookies.length > 0) rawHeaders.push("cookie", cookies.join("; "));
-  return { method, path, rawHeaders, protocol };
+  return rawHeaders;
 }

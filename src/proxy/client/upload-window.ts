@@ -1,46 +1,87 @@
-import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import { DEFAULT_WINDOW_BYTES } from "../http2/frames.ts";
+import type { Credit } from "../http2/stream-input.ts";
 
 const MIB = 1024 * 1024;
-/** Uploads at once that have the wide window each; more share what these take. */
+/** What a client may send ahead on a stream from its beginning: 46 MB/s over 90 ms of latency. */
+const WIDE_BYTES = 4 * MIB;
+/** And as soon as it is read, where it is the only upload. */
+const WIDEST_BYTES = 12 * MIB;
+/** Uploads at once that have a wide window each; more share what these take. */
 const MANY = 8;
 const NARROW_BYTES = MIB / 4;
-/** How long a client may go on by the old window. */
-const AGREE_WITHIN_MS = 10_000;
+const CONNECTION_BYTES = 16 * MIB;
+const GRANT_BYTES = CONNECTION_BYTES / 16;
+
+/** Who tells the client. */
+interface WindowSpeaker {
+  /** `stream`: 0 for the connection. */
+  widen(stream: number, bytes: number): void;
+  /** What a stream begins with; `onInitialBytes` follows once the client agreed. */
+  propose(initialBytes: number): void;
+}
 
 /**
- * How much clients may send ahead on one connection. The window of one stream carries 46 MB/s over 90 ms of latency,
- * where the service's own carries 0.6 (observed 2.5); many uploads at once get narrower ones, so that a connection
- * whose applications do not read holds tens of megabytes and not hundreds.
+ * How much a client may send ahead on one connection. The service's own window carries 0.6 MB/s over 90 ms of latency
+ * (observed 2.5); many uploads at once get narrower ones, so that a connection whose applications do not read holds
+ * tens of megabytes and not hundreds.
  */
-export class UploadWindow {
-  static readonly initialWindowSize = 4 * MIB;
-  static readonly connectionWindowSize = 16 * MIB;
-  readonly #session: ServerHttp2Session;
+export class UploadWindow implements Credit {
+  static readonly initialBytes = WIDE_BYTES;
+  readonly #speaker: WindowSpeaker;
   #uploads = 0;
   #isNarrow = false;
-  #agreement: NodeJS.Timeout | undefined;
+  /** What the client may still send on the connection. */
+  #window = DEFAULT_WINDOW_BYTES;
+  #unread = 0;
 
-  constructor(session: ServerHttp2Session) {
-    this.#session = session;
+  constructor(speaker: WindowSpeaker) {
+    this.#speaker = speaker;
   }
 
-  add(stream: ServerHttp2Stream): void {
+  get streamBytes(): number {
+    if (this.#isNarrow) return NARROW_BYTES;
+    return this.#uploads === 1 ? WIDEST_BYTES : WIDE_BYTES;
+  }
+
+  /** Opens the window of the connection. */
+  open(): void {
+    this.#widen();
+  }
+
+  onBegin(): void {
     this.#uploads++;
     if (this.#uploads > MANY && !this.#isNarrow) this.#set(true);
-    stream.once("close", () => {
-      this.#uploads--;
-      if (this.#uploads <= MANY / 2 && this.#isNarrow) this.#set(false);
-    });
+  }
+
+  onEnd(): void {
+    this.#uploads--;
+    if (this.#uploads <= MANY / 2 && this.#isNarrow) this.#set(false);
+  }
+
+  /** So much comes; false when the client was not granted it. */
+  take(bytes: number): boolean {
+    this.#window -= bytes;
+    this.#unread += bytes;
+    return this.#window >= 0;
+  }
+
+  onRead(bytes: number): void {
+    this.#unread -= bytes;
+    if (CONNECTION_BYTES - this.#window - this.#unread >= GRANT_BYTES) this.#widen();
+  }
+
+  grant(stream: number, bytes: number): void {
+    this.#speaker.widen(stream, bytes);
+  }
+
+  #widen(): void {
+    const bytes = CONNECTION_BYTES - this.#window - this.#unread;
+    this.#window += bytes;
+    this.#speaker.widen(0, bytes);
   }
 
   #set(isNarrow: boolean): void {
-    const session = this.#session;
-    if (session.destroyed || session.closed) return;
     this.#isNarrow = isNarrow;
-    clearTimeout(this.#agreement);
-    const agreement = setTimeout(() => session.destroy(), AGREE_WITHIN_MS).unref();
-    this.#agreement = agreement;
-    const initialWindowSize = isNarrow ? NARROW_BYTES : UploadWindow.initialWindowSize;
-    session.settings({ initialWindowSize }, () => clearTimeout(agreement));
+    this.#speaker.propose(isNarrow ? NARROW_BYTES : WIDE_BYTES);
   }
 }

@@ -6,12 +6,15 @@ const MAX_GATHERED_BYTES = 16 * 1024;
 /** Gathers what is written in one turn of the event loop into one write: one record of TLS, one system call. */
 export class GatheredWrites {
   readonly #stream: Writable;
+  readonly #beforeTurnEnd: (() => void) | undefined;
   #parts: (string | Buffer)[] = [];
   #bytes = 0;
   #isScheduled = false;
 
-  constructor(stream: Writable) {
+  /** `beforeTurnEnd` may add what has waited until then. */
+  constructor(stream: Writable, beforeTurnEnd?: () => void) {
     this.#stream = stream;
+    this.#beforeTurnEnd = beforeTurnEnd;
   }
 
   /** Bytes that have not left yet. */
@@ -19,15 +22,24 @@ export class GatheredWrites {
     return this.#bytes + this.#stream.writableLength;
   }
 
+  /** The receiver takes its time: "drain" follows. */
+  get isFull(): boolean {
+    return this.#stream.writableNeedDrain;
+  }
+
   /** `part`: bytes, or a character for each. */
   add(part: string | Buffer): void {
     this.#parts.push(part);
     this.#bytes += part.length;
     if (this.#bytes > MAX_GATHERED_BYTES) this.flush();
-    else if (!this.#isScheduled) {
-      this.#isScheduled = true;
-      process.nextTick(this.#onTurnEnd);
-    }
+    else this.schedule();
+  }
+
+  /** Whatever there is by the end of this turn goes out then. */
+  schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    process.nextTick(this.#onTurnEnd);
   }
 
   flush(): void {
@@ -36,12 +48,13 @@ export class GatheredWrites {
     const bytes = this.#bytes;
     this.#parts = [];
     this.#bytes = 0;
-    if (this.#stream.destroyed) return;
+    if (this.#stream.destroyed || this.#stream.writableEnded) return;
     if (bytes <= MAX_GATHERED_BYTES) this.#stream.write(joined(parts, bytes));
     else this.#writeEach(parts);
   }
 
   readonly #onTurnEnd = (): void => {
+    this.#beforeTurnEnd?.();
     this.#isScheduled = false;
     this.flush();
   };

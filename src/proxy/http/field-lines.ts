@@ -14,11 +14,19 @@ export function readFieldLines(text: string, from: number, into: string[]): bool
     if (colon < 0 || colon >= end) return false;
     const name = text.slice(start, colon);
     const value = trimmed(text, colon + 1, end);
-    if (!NAME.test(name) || NOT_IN_A_VALUE.test(value)) return false;
+    if (!isFieldName(name) || !isFieldValue(value)) return false;
     into.push(name, value);
     start = end + 2;
   }
   return true;
+}
+
+export function isFieldName(name: string): boolean {
+  return NAME.test(name);
+}
+
+export function isFieldValue(value: string): boolean {
+  return !NOT_IN_A_VALUE.test(value);
 }
 
 /** Field lines as they go out; names and values were checked on the way in. */

@@ -1,4 +1,5 @@
 import { fieldLines } from "./field-lines.ts";
+import { encodeFields } from "../http2/hpack/field-encoder.ts";
 import { fieldOf } from "./field-of.ts";
 
 /** Header fields of a message that goes on; written out once, however often the same ones are sent. */
@@ -6,6 +7,7 @@ export class OutgoingFields {
   /** Name, value, name, value …, checked on the way in. */
   readonly list: readonly string[];
   #lines: string | undefined;
+  #block: string | undefined;
   #hasDate: boolean | undefined;
   #hasLength: boolean | undefined;
 
@@ -15,6 +17,11 @@ export class OutgoingFields {
 
   get lines(): string {
     return (this.#lines ??= fieldLines(this.list));
+  }
+
+  /** As HTTP/2 has them. */
+  get block(): string {
+    return (this.#block ??= encodeFields(this.list));
   }
 
   get hasDate(): boolean {

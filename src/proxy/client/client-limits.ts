@@ -1,0 +1,23 @@
+/** How slow clients may be, whatever they speak. */
+export interface ClientLimits {
+  /** For a request's head, from its first byte, or the first one's from the start of the connection. */
+  readonly headMs: number;
+  /** Between an answer and the next request. */
+  readonly idleMs: number;
+}
+
+export const CLIENT_LIMITS: ClientLimits = { headMs: 30_000, idleMs: 65_000 };
+
+const CHECK_MS = 1000;
+
+/** One timer for the deadlines of many. */
+export function checkEvery(
+  { headMs, idleMs }: ClientLimits,
+  connections: Iterable<{ check(now: number): void }>,
+): NodeJS.Timeout {
+  const check = (): void => {
+    const now = performance.now();
+    for (const connection of connections) connection.check(now);
+  };
+  return setInterval(check, Math.min(CHECK_MS, headMs, idleMs)).unref();
+}

@@ -1,0 +1,94 @@
+import { Duplex } from "node:stream";
+import type { BodyReader, ClientStream } from "../client-exchange.ts";
+import type { BodySender } from "../http2/body-sender.ts";
+import { ErrorCode, MAX_PAYLOAD_BYTES } from "../http2/frames.ts";
+import type { StreamInput } from "../http2/stream-input.ts";
+import type { StreamOutput } from "../http2/stream-output.ts";
+
+/** The connection that carries a tunnel. */
+interface TunnelCarrier {
+  /** The client takes its time. */
+  readonly isFull: boolean;
+  readonly sender: BodySender;
+}
+
+/** The stream that a tunnel goes over. */
+interface TunnelStream {
+  readonly input: StreamInput;
+  readonly output: StreamOutput;
+  /** Gives it up, unless it has ended. */
+  cut(code: number): void;
+}
+
+/** A client's stream that has left HTTP by an extended CONNECT (RFC 8441). */
+export class H2Tunnel extends Duplex implements ClientStream, BodyReader {
+  readonly #carrier: TunnelCarrier;
+  readonly #stream: TunnelStream;
+  #isRead = false;
+  #onRoom: (() => void) | undefined;
+  #onEndSent: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(carrier: TunnelCarrier, stream: TunnelStream) {
+    super();
+    this.#carrier = carrier;
+    this.#stream = stream;
+  }
+
+  /** Calls `listener` once nothing has moved for so long. */
+  setTimeout(milliseconds: number, listener: () => void): this {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(listener, milliseconds).unref();
+    return this;
+  }
+
+  onBody(chunk: Buffer): void {
+    this.#timer?.refresh();
+    if (!this.push(chunk)) this.#stream.input.pause();
+  }
+
+  onBodyEnd(): void {
+    this.push(null);
+  }
+
+  onDrain(): void {
+    const onRoom = this.#onRoom;
+    this.#onRoom = undefined;
+    onRoom?.();
+  }
+
+  onSent(): void {
+    this.#onEndSent?.();
+  }
+
+  override _read(): void {
+    if (this.#isRead) return this.#stream.input.resume();
+    this.#isRead = true;
+    this.#stream.input.read(this);
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#timer?.refresh();
+    const { output } = this.#stream;
+    output.add(chunk);
+    this.#carrier.sender.schedule(output);
+    if (output.bytes < MAX_PAYLOAD_BYTES && !this.#carrier.isFull) return done();
+    this.#onRoom = done;
+    output.isAwaited = true;
+    this.#carrier.sender.schedule(output);
+  }
+
+  override _final(done: () => void): void {
+    const { output } = this.#stream;
+    this.#onEndSent = done;
+    output.isEnded = true;
+    this.#carrier.sender.schedule(output);
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    clearTimeout(this.#timer);
+    this.#stream.cut(error ? ErrorCode.internalError : ErrorCode.cancel);
+    this.#stream.input.drop();
+    done(error);
+  }
+}
