@@ -24,7 +24,10 @@ const ALL_LOADS: Readonly<Record<string, Load>> = {
   "h1 32": { protocol: "h1", connections: 32, streams: 1, seconds: SECONDS, path: "/" },
   "h1 256": { protocol: "h1", connections: 256, streams: 1, seconds: SECONDS, path: "/" },
   "h1 32, 16 kB": { protocol: "h1", connections: 32, streams: 1, seconds: SECONDS, path: "/16k" },
+  "h2 1 stream": { protocol: "h2", connections: 1, streams: 1, seconds: SECONDS, path: "/" },
   "h2 4 × 8 streams": { protocol: "h2", connections: 4, streams: 8, seconds: SECONDS, path: "/" },
+  "h2 32 × 8 streams": { protocol: "h2", connections: 32, streams: 8, seconds: SECONDS, path: "/" },
+  "h2 4 × 8 streams, 16 kB": { protocol: "h2", connections: 4, streams: 8, seconds: SECONDS, path: "/16k" },
 };
 
 const LOADS = Object.fromEntries(Object.entries(ALL_LOADS).filter(([name]) => name.includes(WANTED)));
