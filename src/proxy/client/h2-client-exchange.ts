@@ -6,12 +6,15 @@ import type { OutgoingFields } from "../http/outgoing-fields.ts";
 import { REQUEST_ID } from "../http/request-id.ts";
 import type { BodySender } from "../http2/body-sender.ts";
 import { ErrorCode, MAX_PAYLOAD_BYTES } from "../http2/frames.ts";
-import { encodeFields, encodeStatus } from "../http2/hpack/field-encoder.ts";
+import { encodeFields, encodeStatus, fieldEncoder } from "../http2/hpack/field-encoder.ts";
 import type { StreamInput } from "../http2/stream-input.ts";
 import { type OutputListener, StreamOutput } from "../http2/stream-output.ts";
 import type { RequestHead } from "../request-head.ts";
 import type { H2RequestHead } from "./h2-request-head.ts";
 import { H2Tunnel } from "./h2-tunnel.ts";
+
+const encodeRequestId = fieldEncoder(REQUEST_ID);
+const encodeDate = fieldEncoder("date");
 
 /** The connection that carries an exchange. */
 export interface H2Carrier {
@@ -156,8 +159,8 @@ export class H2ClientExchange implements ClientExchange, OutputListener, TurnTak
 
   begin({ status, framing }: AnswerHead, fields: OutgoingFields): boolean {
     if (this.isDone || this.isBegun) return false;
-    let block = encodeStatus(status) + fields.block + encodeFields([REQUEST_ID, this.requestId]);
-    if (!fields.hasDate) block += encodeFields(["date", httpDate()]);
+    let block = encodeStatus(status) + fields.block + encodeRequestId(this.requestId);
+    if (!fields.hasDate) block += encodeDate(httpDate());
     this.#sendHead(status, block, framing === "none");
     return true;
   }

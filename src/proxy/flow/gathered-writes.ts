@@ -49,7 +49,9 @@ export class GatheredWrites {
     this.#parts = [];
     this.#bytes = 0;
     if (this.#stream.destroyed || this.#stream.writableEnded) return;
-    if (bytes <= MAX_GATHERED_BYTES) this.#stream.write(joined(parts, bytes));
+    const [only] = parts;
+    if (parts.length === 1 && only !== undefined) this.#stream.write(only, "latin1");
+    else if (bytes <= MAX_GATHERED_BYTES) this.#stream.write(joined(parts, bytes));
     else this.#writeEach(parts);
   }
 

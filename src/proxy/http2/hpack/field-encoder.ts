@@ -13,17 +13,25 @@ export const EMPTY_TABLE = "\x20";
 /** Name, value, name, value …; names in lower case, as HTTP/2 has them. */
 export function encodeFields(fields: readonly string[]): string {
   const parts: string[] = [];
-  for (let i = 0; i + 1 < fields.length; i += 2) {
-    const name = fields[i]?.toLowerCase() ?? "";
-    const index = staticIndexOf(name);
-    parts.push(index === 0 ? `\0${text(name)}` : integer(4, 0, index), text(fields[i + 1] ?? ""));
-  }
+  for (let i = 0; i + 1 < fields.length; i += 2)
+    parts.push(encodeName(fields[i]?.toLowerCase() ?? ""), text(fields[i + 1] ?? ""));
   return parts.join("");
+}
+
+/** Encodes a field that is sent often with many values. */
+export function fieldEncoder(name: string): (value: string) => string {
+  const encoded = encodeName(name);
+  return (value) => encoded + text(value);
 }
 
 export function encodeStatus(status: number): string {
   const index = staticIndexOfStatus(status);
   return index > 0 ? integer(7, 0x80, index) : integer(4, 0, STATUS_INDEX) + text(String(status));
+}
+
+function encodeName(name: string): string {
+  const index = staticIndexOf(name);
+  return index === 0 ? `\0${text(name)}` : integer(4, 0, index);
 }
 
 function text(characters: string): string {
