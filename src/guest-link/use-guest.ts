@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { onTestFinished } from "vitest";
+import { MACHINE } from "../engine/qemu/command-line.ts";
 import type { ContainerConfig } from "../model/container.ts";
 import { DISK_SERIALS } from "../model/guest.ts";
 import { openSlotPool } from "../network/slot-pool.ts";
@@ -84,7 +85,7 @@ async function startMonitor(directory: string, namespace: string, signal: AbortS
       "-cpu",
       "max",
       "-M",
-      "microvm,acpi=on,rtc=on",
+      MACHINE,
       "-m",
       "512",
       "-smp",

@@ -204,6 +204,17 @@ test("who takes more than its baseline for a while yields to others until it is 
   expect(machine?.priority).toBe("baseline");
 });
 
+test("who falls asleep while it yields to others wakes as all others do", async () => {
+  const world = await useMetered();
+  const view = await world.run();
+  await work(world, 8, { vcpus: 2 });
+  const [machine] = world.machines();
+  expect(machine?.priority).toBe("surplus");
+  await world.supervisor.suspend(view.microvmId);
+  await reaches(world.supervisor, view, "SUSPENDED");
+  expect(machine?.priority).toBe("baseline");
+});
+
 test.each([
   [true, "RUNNING" as const],
   [false, "SUSPENDED" as const],

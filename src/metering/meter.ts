@@ -1,5 +1,5 @@
 import type { Kysely } from "kysely";
-import type { Engine, MachineHandle, MachineReading } from "../engine/engine.ts";
+import type { Engine, MachineHandle, MachineReading, Priority } from "../engine/engine.ts";
 import type { PriceTable } from "../model/prices.ts";
 import { BYTES_PER_GB } from "../model/usage.ts";
 import type { Log } from "../observability/log.ts";
@@ -106,7 +106,7 @@ export class Meter {
       },
       committed: () => {
         if (meter === undefined) return;
-        this.#prefer(row.id, meter); // a server before this one, or the run before a doze, may have left it in surplus
+        this.#prefer(row.id, handle, meter.load.priority); // a server before this one may have left it in surplus
         this.#running.set(row.id, meter);
         this.#metrics.add(row.region, row.id, { snapshotReadGb: readBytes / BYTES_PER_GB });
         this.#arm();
@@ -140,6 +140,7 @@ export class Meter {
       },
       committed: () => {
         this.#running.delete(row.id);
+        if (meter?.load.priority === "surplus") this.#prefer(row.id, meter.handle, "baseline"); // it wakes as all others do
       },
     };
   }
@@ -179,7 +180,7 @@ export class Meter {
       const at = { clockMs: performance.now(), now: Date.now() };
       const before = meter.load.priority;
       this.#metrics.add(meter.region, microvmId, meter.advance(reading, at));
-      if (meter.load.priority !== before) this.#prefer(microvmId, meter);
+      if (meter.load.priority !== before) this.#prefer(microvmId, meter.handle, meter.load.priority);
       if (meter.load.vcpus > BUSY_VCPUS) this.#options.onBusy?.({ microvmId });
     };
     const reading = engine.read(meter.handle);
@@ -197,10 +198,10 @@ export class Meter {
       .then(() => advance(engine.read(meter.handle) ?? reading));
   }
 
-  #prefer(microvmId: string, { handle, load }: RunningMeter): void {
+  #prefer(microvmId: string, handle: MachineHandle, priority: Priority): void {
     const { engine, log } = this.#options;
     engine
-      .prefer(handle, load.priority)
+      .prefer(handle, priority)
       .catch((err: unknown) => log.debug({ err, microvmId }, "the share of the processors could not be set"));
   }
 

@@ -76,3 +76,14 @@ test("touched memory is looked up only of who could be above the baseline, and n
   expect(meter.wantsGuestBytes(reading(2.1), 9_999)).toBe(false);
   expect(meter.wantsGuestBytes(reading(2.1), 10_000)).toBe(true);
 });
+
+test("a stretch that was not begun after all goes on as it was, its length with it", () => {
+  const { meter, run } = useMeter();
+  run(100, { vcpus: 2 });
+  const at = meter.progress;
+  meter.continueIn(2, at);
+  run(10, { vcpus: 2 });
+  expect(meter).toMatchObject({ lengthMs: 10_000, progress: { id: 2, aboveVcpuSeconds: 10 } });
+  meter.rejoin(at);
+  expect(meter).toMatchObject({ lengthMs: 110_000, progress: { id: 1, aboveVcpuSeconds: 110 } });
+});

@@ -30,6 +30,8 @@ export class RunningMeter {
   readonly baselineMiB: number;
   readonly region: string;
   #beganAt: number;
+  /** Before `continueIn`. */
+  #beganBefore = 0;
   /** Something beyond the baseline is not on record yet: nothing else tells of that. */
   hasNews = false;
   readonly load = new RecentLoad();
@@ -66,12 +68,14 @@ export class RunningMeter {
   /** What was counted since `at` belongs to another stretch. */
   continueIn(id: number, at: UsageProgress): void {
     this.#totals = { ...plus(this.#totals, at, -1), id };
+    this.#beganBefore = this.#beganAt;
     this.#beganAt = at.meteredUntil;
   }
 
   /** Takes `continueIn` back: the other stretch did not come about. */
   rejoin(at: UsageProgress): void {
     this.#totals = { ...plus(this.#totals, at, 1), id: at.id };
+    this.#beganAt = this.#beganBefore;
   }
 
   /** Whether the memory that the guest touched is to be looked up now: the process could hold more than the baseline. */
