@@ -152,3 +152,44 @@ test.each([
   );
   expect(requests()).toBe(0);
 });
+
+test("no mixture of frames harms anybody but who sends it", { timeout: 60_000 }, async () => {
+  const { fixture } = await useApp();
+  let seed = 20_261_121;
+  const random = (below: number): number => (seed = (seed * 48_271) % 0x7fff_ffff) % below;
+  const noise = (bytes: number): Buffer => Buffer.from(Array.from({ length: random(bytes) }, () => random(256)));
+  const someFrame = ({ head }: RawClient): Buffer => {
+    const stream = random(4) === 0 ? random(20) : 1 + 2 * random(10);
+    switch (random(10)) {
+      case 0:
+      case 1:
+      case 2:
+        return frame(TYPE.headers, random(2) | END_HEADERS, stream, head("/", random(2) === 0 ? "GET" : "POST"));
+      case 3:
+        return frame(TYPE.headers, random(256), stream, Buffer.concat([noise(10), head().subarray(random(40))]));
+      case 4:
+      case 5:
+        return frame(TYPE.data, random(2) | (random(4) === 0 ? 8 : 0), stream, noise(300));
+      case 6:
+        return frame(TYPE.windowUpdate, 0, random(3) === 0 ? 0 : stream, Buffer.of(random(256), 0, random(256), 1));
+      case 7:
+        return frame(TYPE.reset, 0, stream, Buffer.of(0, 0, 0, random(14)));
+      case 8:
+        return frame(TYPE.settings, 0, 0, Buffer.of(0, random(9), 0, random(256), random(256), random(256)));
+      default:
+        return frame(random(12), random(256), random(2) * stream, noise(40));
+    }
+  };
+  for (let round = 0; round < 150; round++) {
+    const client = await useRawClient(fixture);
+    const bytes = Buffer.concat(Array.from({ length: 30 }, () => someFrame(client)));
+    for (let at = 0; at < bytes.length && !client.seen.isClosed;) {
+      const length = 1 + random(2000);
+      client.socket.write(bytes.subarray(at, at + length));
+      at += length;
+      if (random(3) === 0) await new Promise(setImmediate);
+    }
+    if (random(2) === 0) client.socket.destroy();
+  }
+  expect((await fixture.send()).status).toBe(200);
+});
