@@ -41,3 +41,9 @@ test("a launcher without a hint, or with nonsense for one, starts its program al
   await mustRun(LAUNCHER, [OWN_NETWORK, "--prefetch", file, ranges, "--", "true"]);
   expect((await runProgram(LAUNCHER, [OWN_NETWORK, "--prefetch", "--", "true"])).code).toBe(126);
 });
+
+test("what the launcher starts cuts nobody off when it wakes, whatever threads it makes", async () => {
+  const SCHED_BATCH = 3;
+  const policy = "import os, threading; threading.Thread(target=lambda: print(os.sched_getscheduler(0))).start()";
+  expect((await mustRun(LAUNCHER, [OWN_NETWORK, "--", "python3", "-c", policy])).trim()).toBe(String(SCHED_BATCH));
+});
