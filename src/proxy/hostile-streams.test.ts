@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { expect, test, vi } from "vitest";
+import { frame } from "./h2-raw-client-fixture.ts";
 import { type ProxyFixture, readAll, useProxy, useRawApp, useServer } from "./proxy-fixture.ts";
 
 const MIB = 2 ** 20;
@@ -92,15 +93,6 @@ test.each<[string, string[], number]>([
 });
 
 const PREFACE_BYTES = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".length;
-
-function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
 
 const SETTINGS = frame(4, 0, 0, Buffer.alloc(0));
 /** A field that is not indexed, name and value of one letter. */

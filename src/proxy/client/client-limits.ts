@@ -8,6 +8,9 @@ export interface ClientLimits {
 
 export const CLIENT_LIMITS: ClientLimits = { headMs: 30_000, idleMs: 65_000 };
 
+/** How long what a client still sends is read after the end, so that closing does not destroy what was said last. */
+export const LINGER_MS = 2000;
+
 const CHECK_MS = 1000;
 
 /** One timer for the deadlines of many. */

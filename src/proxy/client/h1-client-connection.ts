@@ -1,5 +1,5 @@
 import type { TLSSocket } from "node:tls";
-import type { ClientLimits } from "./client-limits.ts";
+import { LINGER_MS, type ClientLimits } from "./client-limits.ts";
 import { parseClientHead, type ClientHead } from "./client-head.ts";
 import type { BodyReader } from "../client-exchange.ts";
 import { GatheredWrites } from "../flow/gathered-writes.ts";
@@ -7,13 +7,12 @@ import { waitForTurn, type TurnTaker } from "../flow/turn.ts";
 import { H1ClientExchange, type H1Carrier } from "./h1-client-exchange.ts";
 import { H1RequestBody } from "./h1-request-body.ts";
 import { findHeadEnd, HEAD_END } from "../http/head-end.ts";
+import { serverNameOf } from "./server-name.ts";
 import { rawRefusal, type Refusal } from "../refusal.ts";
 
 const MAX_HEAD_BYTES = 32 * 1024;
 /** Bytes held for later: a head that is read ahead, or what follows an upgrade. */
 const MAX_HELD_BYTES = 64 * 1024;
-/** How long what a client still sends is read after the last answer, so that closing does not destroy the answer. */
-const LINGER_MS = 2000;
 const NOTHING = Buffer.alloc(0);
 const CR = 0x0d;
 const LF = 0x0a;
@@ -64,8 +63,7 @@ export class H1ClientConnection implements H1Carrier, TurnTaker {
     this.#keeper = keeper;
     this.output = new GatheredWrites(socket);
     this.#deadline = performance.now() + keeper.limits.headMs;
-    const name: unknown = socket.servername; // `false` when the client sent none; the types do not say so
-    this.serverName = typeof name === "string" ? name : undefined;
+    this.serverName = serverNameOf(socket);
     socket.on("data", this.#onBytes);
     socket.on("end", this.#onEnd);
     socket.on("drain", this.#onDrain);

@@ -2,15 +2,14 @@ import type { TLSSocket } from "node:tls";
 import { GatheredWrites } from "../flow/gathered-writes.ts";
 import { FrameReader } from "../http2/frame-reader.ts";
 import { ErrorCode, goawayFrame } from "../http2/frames.ts";
-import type { ClientLimits } from "./client-limits.ts";
+import { LINGER_MS, type ClientLimits } from "./client-limits.ts";
 import { H2ClientSession, type H2Host, type H2Road } from "./h2-client-session.ts";
+import { serverNameOf } from "./server-name.ts";
 
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const NOTHING = Buffer.alloc(0);
 /** Answers to frames that a client does not take; until it does, it is not listened to. */
 const MAX_UNSENT_BYTES = 256 * 1024;
-/** How long what a client still sends is read after the end, so that closing does not destroy what was said. */
-const LINGER_MS = 2000;
 
 /** Who keeps the connections. */
 export interface H2Keeper extends H2Host {
@@ -39,8 +38,7 @@ export class H2ClientConnection implements H2Road {
     this.socket = socket;
     this.#keeper = keeper;
     this.output = new GatheredWrites(socket, () => this.#session.sender.run());
-    const name: unknown = socket.servername; // `false` when the client sent none; the types do not say so
-    this.serverName = typeof name === "string" ? name : undefined;
+    this.serverName = serverNameOf(socket);
     this.#session = new H2ClientSession(this, keeper);
     this.#frames = new FrameReader(this.#session);
     socket.on("data", this.#onBytes);

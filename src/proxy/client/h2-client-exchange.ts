@@ -5,7 +5,7 @@ import { httpDate } from "../http/http-date.ts";
 import type { OutgoingFields } from "../http/outgoing-fields.ts";
 import { REQUEST_ID } from "../http/request-id.ts";
 import type { BodySender } from "../http2/body-sender.ts";
-import { ErrorCode, MAX_PAYLOAD_BYTES } from "../http2/frames.ts";
+import { ErrorCode } from "../http2/frames.ts";
 import { encodeFields, encodeStatus, fieldEncoder } from "../http2/hpack/field-encoder.ts";
 import type { StreamInput } from "../http2/stream-input.ts";
 import { type OutputListener, StreamOutput } from "../http2/stream-output.ts";
@@ -23,8 +23,6 @@ export interface H2Carrier {
   readonly isGone: boolean;
   /** Bytes that have not left yet, of all its streams. */
   readonly unsentBytes: number;
-  /** The client takes its time. */
-  readonly isFull: boolean;
   readonly sender: BodySender;
   serve(exchange: H2ClientExchange): void;
   sendHead(stream: number, block: string, isLast: boolean): void;
@@ -55,10 +53,11 @@ export class H2ClientExchange implements ClientExchange, OutputListener, TurnTak
   listener: ClientListener | undefined;
   status = 0;
   begunAt: number | undefined;
+  /** All of the answer is out. */
+  isAnswered = false;
   #tunnel: H2Tunnel | undefined;
   /** The answer has no body. */
   #endsWithHead = false;
-  #isAnswered = false;
   #isDone = false;
 
   constructor(carrier: H2Carrier, { id, head, input, sendWindow }: H2Stream, requestId: string) {
@@ -102,11 +101,6 @@ export class H2ClientExchange implements ClientExchange, OutputListener, TurnTak
 
   get isDone(): boolean {
     return this.#isDone || this.#carrier.isGone;
-  }
-
-  /** All of the answer is out. */
-  get isAnswered(): boolean {
-    return this.#isAnswered;
   }
 
   get isBegun(): boolean {
@@ -167,14 +161,7 @@ export class H2ClientExchange implements ClientExchange, OutputListener, TurnTak
 
   /** A last chunk and the end of the answer go out as one frame when both come in this turn. */
   write(chunk: Buffer): boolean {
-    if (this.isDone) return true;
-    const { output } = this;
-    output.add(chunk);
-    this.#carrier.sender.schedule(output);
-    if (output.bytes < MAX_PAYLOAD_BYTES && !this.#carrier.isFull) return true;
-    output.isAwaited = true;
-    this.#carrier.sender.schedule(output);
-    return false;
+    return this.isDone || this.#carrier.sender.send(this.output, chunk);
   }
 
   finish(rawTrailers: readonly string[]): void {
@@ -206,7 +193,7 @@ export class H2ClientExchange implements ClientExchange, OutputListener, TurnTak
       if (name.toLowerCase() !== "sec-websocket-accept") fields.push(name, headers[i + 1] ?? "");
     }
     this.#sendHead(200, encodeStatus(200) + encodeFields(fields), false);
-    this.#tunnel = new H2Tunnel(this.#carrier, this);
+    this.#tunnel = new H2Tunnel(this.#carrier.sender, this);
     return this.#tunnel;
   }
 
@@ -216,16 +203,16 @@ export class H2ClientExchange implements ClientExchange, OutputListener, TurnTak
   }
 
   onSent(): void {
-    this.#isAnswered = true;
-    if (this.#tunnel === undefined) this.#isDone = true;
+    this.isAnswered = true;
     this.#carrier.settle(this);
     if (this.#tunnel === undefined) this.listener?.onDone();
     else this.#tunnel.onSent();
   }
 
-  /** Both sides of what is not HTTP any more have ended. */
+  /** The stream has ended in good order; a tunnel may still hold some of what came. */
   onSettled(): void {
     this.#isDone = true;
+    if (this.#tunnel === undefined) this.input.drop();
   }
 
   /** The stream is no more. */

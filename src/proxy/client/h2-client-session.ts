@@ -10,6 +10,7 @@ import {
   headersFrames,
   MAX_WINDOW_BYTES,
   pingAnswer,
+  readNumber31,
   resetFrame,
   Setting,
   SETTINGS_ACK,
@@ -86,7 +87,7 @@ export class H2ClientSession implements FrameTaker, H2Carrier {
   readonly #blocks = new HeaderBlocks((block) => this.#onBlock(block));
   readonly #decoder = new FieldDecoder({ maxBytes: MAX_HEADER_BYTES, maxFields: MAX_HEADER_FIELDS });
   readonly #peer = new PeerSettings();
-  readonly #agreement = new WindowAgreement();
+  readonly #agreement = new WindowAgreement(UploadWindow.initialBytes);
   readonly #uploads: UploadWindow;
   readonly #exchanges = new Map<number, H2ClientExchange>();
   readonly #ownResets = new OwnResets();
@@ -125,10 +126,6 @@ export class H2ClientSession implements FrameTaker, H2Carrier {
     return this.#road.output.length;
   }
 
-  get isFull(): boolean {
-    return this.#road.output.isFull;
-  }
-
   /** The highest number that a stream had. */
   get lastStream(): number {
     return this.#lastStream;
@@ -150,7 +147,6 @@ export class H2ClientSession implements FrameTaker, H2Carrier {
   }
 
   greet(): void {
-    this.#agreement.begin(UploadWindow.initialBytes);
     this.#road.output.add(
       settingsFrame([
         [Setting.initialWindowSize, UploadWindow.initialBytes],
@@ -224,7 +220,7 @@ export class H2ClientSession implements FrameTaker, H2Carrier {
 
   onDataBegin(stream: number, length: number): number {
     this.#receiver = undefined;
-    if (this.#blocks.isOpen || stream % 2 === 0 || stream > this.#lastStream) return ErrorCode.protocolError;
+    if (this.#blocks.isOpen || this.#isIdle(stream)) return ErrorCode.protocolError;
     if (!this.#uploads.take(length)) return ErrorCode.flowControlError;
     const exchange = this.#exchanges.get(stream);
     if (exchange === undefined)
@@ -309,7 +305,7 @@ export class H2ClientSession implements FrameTaker, H2Carrier {
 
   #onWindowUpdate({ stream, bytes, start, end }: Frame): number {
     if (end - start !== 4) return ErrorCode.frameSizeError;
-    const added = bytes.readUInt32BE(start) & MAX_WINDOW_BYTES;
+    const added = readNumber31(bytes, start);
     if (stream === 0) {
       if (added === 0) return ErrorCode.protocolError;
       return this.sender.widen(added) ? ErrorCode.noError : ErrorCode.flowControlError;
@@ -374,7 +370,7 @@ export class H2ClientSession implements FrameTaker, H2Carrier {
   #onPriority({ stream, bytes, start, end }: Frame): number {
     if (stream === 0) return ErrorCode.protocolError;
     if (end - start !== 5) return this.#fault(stream, ErrorCode.frameSizeError);
-    const dependsOnItself = (bytes.readUInt32BE(start) & MAX_WINDOW_BYTES) === stream;
+    const dependsOnItself = readNumber31(bytes, start) === stream;
     return dependsOnItself ? this.#fault(stream, ErrorCode.protocolError) : ErrorCode.noError;
   }
 
@@ -386,9 +382,9 @@ export class H2ClientSession implements FrameTaker, H2Carrier {
     return ErrorCode.noError;
   }
 
-  /** Neither opened nor skipped. */
+  /** Neither opened nor skipped, or none that a client opens. */
   #isIdle(stream: number): boolean {
-    return stream === 0 || stream % 2 === 0 || stream > this.#lastStream;
+    return stream % 2 === 0 || stream > this.#lastStream;
   }
 
   /** An error of a stream that its client made; too many are one of the connection, which is returned. */
@@ -401,14 +397,13 @@ export class H2ClientSession implements FrameTaker, H2Carrier {
 
   #reset(stream: number, code: number): void {
     this.#ownResets.add(stream);
-    if (!this.isGone) this.#road.output.add(resetFrame(stream, code));
+    this.#road.output.add(resetFrame(stream, code));
   }
 
   #remove(exchange: H2ClientExchange): void {
     if (!this.#exchanges.delete(exchange.stream)) return;
     this.sender.remove(exchange.output);
     if (!exchange.input.isWhole) this.#uploads.onEnd();
-    if (!exchange.isTunnel) exchange.input.drop();
     if (!this.isQuiet) return;
     this.#quietSince = performance.now();
     this.#road.onQuiet();

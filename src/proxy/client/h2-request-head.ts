@@ -1,9 +1,9 @@
 import { isFieldName, isFieldValue } from "../http/field-lines.ts";
+import { messageLength } from "../http/message-length.ts";
 import type { Field } from "../http2/hpack/field.ts";
 import type { RequestHead } from "../request-head.ts";
 
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/;
-const LENGTH = /^\d{1,15}$/;
 const CAPITAL = /[A-Z]/;
 const OUTER_BLANK = /^[\t ]|[\t ]$/;
 const PSEUDO_NAMES = new Set([":method", ":scheme", ":authority", ":path", ":protocol"]);
@@ -61,8 +61,10 @@ export function readH2Head(list: readonly Field[], isLast: boolean, before?: H2R
   const protocol = pseudo.get(":protocol");
   const host = hostOf(sorted);
   if (!isTarget(pseudo, method, protocol) || host === false) return undefined;
-  const bodyLength = lengths.length === 0 ? undefined : Number(lengths[0]);
-  if (lengths.length > 1 || (isLast && bodyLength !== undefined && bodyLength > 0)) return undefined;
+  const length = messageLength(lengths, []);
+  if (typeof length === "object") return undefined;
+  const bodyLength = typeof length === "number" ? length : undefined;
+  if (isLast && bodyLength !== undefined && bodyLength > 0) return undefined;
   const fields = { list, pathAt, isLast, method, protocol, rawHeaders: rawHeadersOf(sorted, host), bodyLength };
   return { path: pseudo.get(":path") ?? "", fields };
 }
@@ -92,7 +94,10 @@ function repeats(list: readonly Field[], isLast: boolean, before: H2Fields): boo
 function sortFields(list: readonly Field[]): SortedFields | undefined {
   const pseudo = new Map<string, string>();
   let pathAt = -1;
-  const [rest, cookies, hosts, lengths]: string[][] = [[], [], [], []];
+  const rest: string[] = [];
+  const cookies: string[] = [];
+  const hosts: string[] = [];
+  const lengths: string[] = [];
   for (const [at, { name, value }] of list.entries()) {
     if (name.startsWith(":")) {
       if (at !== pseudo.size || pseudo.has(name) || !PSEUDO_NAMES.has(name) || !isFieldValue(value)) return undefined;
@@ -101,14 +106,12 @@ function sortFields(list: readonly Field[]): SortedFields | undefined {
       continue;
     }
     if (!isField(name, value)) return undefined;
-    if (name === "cookie") cookies?.push(value);
-    else if (name === "host") hosts?.push(value);
-    else rest?.push(name, value);
-    if (name !== "content-length") continue;
-    if (!LENGTH.test(value)) return undefined;
-    lengths?.push(value);
+    if (name === "cookie") cookies.push(value);
+    else if (name === "host") hosts.push(value);
+    else rest.push(name, value);
+    if (name === "content-length") lengths.push(value);
   }
-  return { pseudo, pathAt, rest: rest ?? [], cookies: cookies ?? [], hosts: hosts ?? [], lengths: lengths ?? [] };
+  return { pseudo, pathAt, rest, cookies, hosts, lengths };
 }
 
 function isField(name: string, value: string): boolean {

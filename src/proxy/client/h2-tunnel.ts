@@ -1,16 +1,9 @@
 import { Duplex } from "node:stream";
 import type { BodyReader, ClientStream } from "../client-exchange.ts";
 import type { BodySender } from "../http2/body-sender.ts";
-import { ErrorCode, MAX_PAYLOAD_BYTES } from "../http2/frames.ts";
+import { ErrorCode } from "../http2/frames.ts";
 import type { StreamInput } from "../http2/stream-input.ts";
 import type { StreamOutput } from "../http2/stream-output.ts";
-
-/** The connection that carries a tunnel. */
-interface TunnelCarrier {
-  /** The client takes its time. */
-  readonly isFull: boolean;
-  readonly sender: BodySender;
-}
 
 /** The stream that a tunnel goes over. */
 interface TunnelStream {
@@ -22,16 +15,16 @@ interface TunnelStream {
 
 /** A client's stream that has left HTTP by an extended CONNECT (RFC 8441). */
 export class H2Tunnel extends Duplex implements ClientStream, BodyReader {
-  readonly #carrier: TunnelCarrier;
+  readonly #sender: BodySender;
   readonly #stream: TunnelStream;
   #isRead = false;
   #onRoom: (() => void) | undefined;
   #onEndSent: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(carrier: TunnelCarrier, stream: TunnelStream) {
+  constructor(sender: BodySender, stream: TunnelStream) {
     super();
-    this.#carrier = carrier;
+    this.#sender = sender;
     this.#stream = stream;
   }
 
@@ -69,20 +62,15 @@ export class H2Tunnel extends Duplex implements ClientStream, BodyReader {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.#timer?.refresh();
-    const { output } = this.#stream;
-    output.add(chunk);
-    this.#carrier.sender.schedule(output);
-    if (output.bytes < MAX_PAYLOAD_BYTES && !this.#carrier.isFull) return done();
+    if (this.#sender.send(this.#stream.output, chunk)) return done();
     this.#onRoom = done;
-    output.isAwaited = true;
-    this.#carrier.sender.schedule(output);
   }
 
   override _final(done: () => void): void {
     const { output } = this.#stream;
     this.#onEndSent = done;
     output.isEnded = true;
-    this.#carrier.sender.schedule(output);
+    this.#sender.schedule(output);
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {

@@ -16,7 +16,7 @@ const GRANT_BYTES = CONNECTION_BYTES / 16;
 interface WindowSpeaker {
   /** `stream`: 0 for the connection. */
   widen(stream: number, bytes: number): void;
-  /** What a stream begins with; `onInitialBytes` follows once the client agreed. */
+  /** What a stream is to begin with, once the client agrees. */
   propose(initialBytes: number): void;
 }
 

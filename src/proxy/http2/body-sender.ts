@@ -22,12 +22,19 @@ export class BodySender {
     this.#output = output;
   }
 
+  /** False when the receiver cannot take more now: the stream's `onDrain` follows. */
+  send(stream: StreamOutput, bytes: Buffer): boolean {
+    stream.add(bytes);
+    this.schedule(stream);
+    if (stream.bytes < MAX_PAYLOAD_BYTES && !this.#output.isFull) return true;
+    stream.isAwaited = true;
+    this.schedule(stream);
+    return false;
+  }
+
   /** At the end of this turn, or at once when it fills a frame. */
   schedule(stream: StreamOutput): void {
-    if (!stream.isQueued) {
-      stream.isQueued = true;
-      this.#queue.push(stream);
-    }
+    this.#enqueue(stream);
     if (stream.bytes >= MAX_PAYLOAD_BYTES) this.run();
     else this.#output.schedule();
   }
@@ -63,7 +70,7 @@ export class BodySender {
     if (length > 0 || isLast) this.#sendData(stream, length, isLast);
     if (isWhole && hasTrailers) this.#output.add(headersFrames(stream.stream, stream.trailers, true));
     if (isWhole) stream.listener.onSent();
-    else if (stream.bytes > 0) this.#queueAgain(stream);
+    else if (stream.bytes > 0) this.#enqueue(stream);
     else if (stream.isAwaited) {
       stream.isAwaited = false;
       stream.listener.onDrain();
@@ -79,7 +86,8 @@ export class BodySender {
 
   readonly #add = (part: Buffer): void => this.#output.add(part);
 
-  #queueAgain(stream: StreamOutput): void {
+  #enqueue(stream: StreamOutput): void {
+    if (stream.isQueued) return;
     stream.isQueued = true;
     this.#queue.push(stream);
   }

@@ -1,4 +1,4 @@
-import { ErrorCode, Flag, FRAME_HEAD_BYTES, type Frame, FrameType, MAX_PAYLOAD_BYTES } from "./frames.ts";
+import { ErrorCode, Flag, FRAME_HEAD_BYTES, type Frame, FrameType, MAX_PAYLOAD_BYTES, readNumber31 } from "./frames.ts";
 
 const NOTHING = Buffer.alloc(0);
 
@@ -31,11 +31,6 @@ export class FrameReader {
     this.#taker = taker;
   }
 
-  /** Whether some of a frame is there and the rest is not. */
-  get isWithinFrame(): boolean {
-    return this.#isInData || this.#held.length > 0;
-  }
-
   /** Returns the error that ends the connection, or `noError`. */
   push(bytes: Buffer): number {
     const input = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
@@ -58,7 +53,7 @@ export class FrameReader {
     const frame = this.#frame;
     frame.type = bytes[at + 3] ?? 0;
     frame.flags = bytes[at + 4] ?? 0;
-    frame.stream = bytes.readUInt32BE(at + 5) & 0x7fff_ffff;
+    frame.stream = readNumber31(bytes, at + 5);
     frame.bytes = bytes;
     frame.start = at + FRAME_HEAD_BYTES;
     frame.end = frame.start + length;

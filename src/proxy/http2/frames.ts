@@ -59,6 +59,11 @@ export interface Frame {
   end: number;
 }
 
+/** A number of 31 bits: the first of its 32 is reserved, and ignored. */
+export function readNumber31(bytes: Buffer, at: number): number {
+  return bytes.readUInt32BE(at) & 0x7fff_ffff;
+}
+
 /** The head of a frame, a character for each byte. */
 export function frameHead(length: number, type: number, flags: number, stream: number): string {
   return String.fromCharCode(

@@ -1,4 +1,4 @@
-import { ErrorCode, Flag, type Frame } from "./frames.ts";
+import { ErrorCode, Flag, type Frame, readNumber31 } from "./frames.ts";
 
 /** A block of fields, encoded, and what its first frame says of its stream. */
 export interface HeaderBlock {
@@ -40,7 +40,7 @@ export class HeaderBlocks {
     if ((flags & Flag.padded) !== 0) end -= bytes[start++] ?? 0;
     if ((flags & Flag.priority) !== 0) {
       if (to - start < PRIORITY_BYTES) return ErrorCode.frameSizeError;
-      dependsOnItself = (bytes.readUInt32BE(start) & 0x7fff_ffff) === stream;
+      dependsOnItself = readNumber31(bytes, start) === stream;
       start += PRIORITY_BYTES;
     }
     if (start > end) return ErrorCode.protocolError;

@@ -59,8 +59,7 @@ export class StreamInput {
   push(bytes: Buffer): boolean {
     this.#receivedBytes += bytes.length;
     if (this.#expectedBytes !== undefined && this.#receivedBytes > this.#expectedBytes) return false;
-    if (this.#isDropped) this.#onRead(bytes.length);
-    else if (this.#reader === undefined || this.#isPaused || this.#kept.length > 0) {
+    if (this.#reader === undefined || this.#isPaused || this.#kept.length > 0) {
       this.#kept.push(bytes);
       this.#keptBytes += bytes.length;
     } else this.#handOver(this.#reader, bytes);

@@ -1,6 +1,6 @@
 /** Who is told how the sending goes on. */
 export interface OutputListener {
-  /** All that was given is out, after `add` said that it is too much. */
+  /** All that was given is out, after its sender said that it is too much. */
   onDrain(): void;
   /** The end is out. */
   onSent(): void;

@@ -6,8 +6,13 @@ const AGREE_WITHIN_MS = 10_000;
 /** What streams begin with, from when the other side has agreed to it (RFC 9113, 6.5.3, 6.9.2). */
 export class WindowAgreement {
   #initialBytes = DEFAULT_WINDOW_BYTES;
-  #proposed: number[] = [];
+  readonly #proposed: number[];
   #agreeBy = Number.POSITIVE_INFINITY;
+
+  /** `first`: the first proposal, which may be answered at any time: the window that everybody begins with is narrower. */
+  constructor(first: number) {
+    this.#proposed = [first];
+  }
 
   /** As both sides know. */
   get initialBytes(): number {
@@ -16,11 +21,6 @@ export class WindowAgreement {
 
   get isPending(): boolean {
     return this.#proposed.length > 0;
-  }
-
-  /** The first proposal may be answered at any time: the window that everybody begins with is narrower. */
-  begin(initialBytes: number): void {
-    this.#proposed.push(initialBytes);
   }
 
   propose(initialBytes: number): void {
